@@ -1,0 +1,407 @@
+//! The payload: what the library knows of a session, then the application's values, each in a frame.
+//!
+//! Values stay encoded until they are asked for: reading one decodes one, and a change copies the
+//! frames that it does not touch. The layout, versioned by its first byte, is in `docs/format.md`:
+//!
+//! ```text
+//! payload = 0x01 meta entry*
+//! meta    = created:i64 absolute:i64 idle:u64 handle:12B flags:u8
+//!           [authenticated:i64] [elevated_until:i64] [subject_len:u8 subject]
+//! entry   = key_len:u8 value_len:varint format:u8 key value
+//! ```
+//!
+//! Integers are little-endian, instants in milliseconds; a varint is LEB128 of at most four bytes,
+//! in its shortest form. Duplicate keys, lengths past the end and unknown versions are refused.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    clock::Timestamp,
+    delta::{Delta, Intent},
+    error::{Error, ErrorKind, Result},
+};
+
+/// The payload version that this release writes.
+const VERSION: u8 = 0x01;
+
+/// The only value format so far: JSON (RFC 8259), UTF-8. The byte leaves room for others.
+const FORMAT_JSON: u8 = 0x01;
+
+/// The longest key of a session, in bytes of UTF-8.
+pub const MAX_KEY_LEN: usize = 255;
+
+/// The longest subject, in bytes of UTF-8.
+pub(crate) const MAX_SUBJECT_LEN: usize = 255;
+
+const HAS_AUTHENTICATED: u8 = 1;
+const HAS_ELEVATED: u8 = 1 << 1;
+const HAS_SUBJECT: u8 = 1 << 2;
+const PERSISTENT: u8 = 1 << 3;
+
+/// What the library itself knows of a session; authenticated with the values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Meta {
+    pub(crate) created: Timestamp,
+    pub(crate) absolute_deadline: Timestamp,
+    /// How long the session may idle; `None` if idling does not end it.
+    pub(crate) idle: Option<Duration>,
+    /// Whether the cookie outlives the browser.
+    pub(crate) persistent: bool,
+    /// Names the session to people; stays the same when the id is renewed.
+    pub(crate) handle: [u8; 12],
+    pub(crate) subject: Option<Box<str>>,
+    pub(crate) authenticated: Option<Timestamp>,
+    pub(crate) elevated_until: Option<Timestamp>,
+}
+
+impl Meta {
+    /// When the session ends unless it is used before.
+    pub(crate) fn idle_deadline(&self, now: Timestamp) -> Timestamp {
+        self.idle.map_or(Timestamp::MAX, |idle| now.after(idle))
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        let mut flags = 0;
+        flags |= if self.authenticated.is_some() { HAS_AUTHENTICATED } else { 0 };
+        flags |= if self.elevated_until.is_some() { HAS_ELEVATED } else { 0 };
+        flags |= if self.subject.is_some() { HAS_SUBJECT } else { 0 };
+        flags |= if self.persistent { PERSISTENT } else { 0 };
+        let idle = self.idle.map_or(0, |idle| u64::try_from(idle.as_millis()).unwrap_or(u64::MAX));
+        out.extend_from_slice(&self.created.as_millis().to_le_bytes());
+        out.extend_from_slice(&self.absolute_deadline.as_millis().to_le_bytes());
+        out.extend_from_slice(&idle.to_le_bytes());
+        out.extend_from_slice(&self.handle);
+        out.push(flags);
+        for instant in [self.authenticated, self.elevated_until].into_iter().flatten() {
+            out.extend_from_slice(&instant.as_millis().to_le_bytes());
+        }
+        if let Some(subject) = &self.subject {
+            out.push(u8::try_from(subject.len()).unwrap_or(u8::MAX));
+            out.extend_from_slice(&subject.as_bytes()[..subject.len().min(MAX_SUBJECT_LEN)]);
+        }
+    }
+
+    fn decode(reader: &mut Reader<'_>) -> Result<Self> {
+        let created = reader.timestamp()?;
+        let absolute_deadline = reader.timestamp()?;
+        let idle = u64::from_le_bytes(reader.array()?);
+        let handle = reader.array()?;
+        let flags = reader.byte()?;
+        if flags & !(HAS_AUTHENTICATED | HAS_ELEVATED | HAS_SUBJECT | PERSISTENT) != 0 {
+            return Err(corrupt("unknown flags"));
+        }
+        let authenticated = if flags & HAS_AUTHENTICATED != 0 { Some(reader.timestamp()?) } else { None };
+        let elevated_until = if flags & HAS_ELEVATED != 0 { Some(reader.timestamp()?) } else { None };
+        let subject = if flags & HAS_SUBJECT != 0 {
+            let len = usize::from(reader.byte()?);
+            Some(reader.text(len)?.into())
+        } else {
+            None
+        };
+        Ok(Self {
+            created,
+            absolute_deadline,
+            idle: (idle != 0).then(|| Duration::from_millis(idle)),
+            persistent: flags & PERSISTENT != 0,
+            handle,
+            subject,
+            authenticated,
+            elevated_until,
+        })
+    }
+}
+
+/// The values of a session as they were stored: frames in a shared buffer.
+#[derive(Clone, Debug)]
+pub(crate) struct Entries {
+    buffer: Arc<[u8]>,
+    start: usize,
+}
+
+impl Default for Entries {
+    fn default() -> Self {
+        Self { buffer: Arc::new([]), start: 0 }
+    }
+}
+
+impl Entries {
+    /// The encoded value at `key`.
+    pub(crate) fn find(&self, key: &str) -> Option<&[u8]> {
+        self.iter().find(|entry| entry.key == key).map(|entry| entry.value)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Entry<'_>> {
+        // The frames were checked when the payload was parsed; a reader that errs now has reached the end.
+        let mut reader = Reader { bytes: &self.buffer[self.start..] };
+        std::iter::from_fn(move || if reader.bytes.is_empty() { None } else { reader.entry().ok() })
+    }
+}
+
+/// One value in its frame.
+pub(crate) struct Entry<'a> {
+    pub(crate) key: &'a str,
+    pub(crate) value: &'a [u8],
+    /// The frame as it lies in the payload, to be copied unchanged.
+    frame: &'a [u8],
+}
+
+/// Reads a payload: checks every frame, decodes no value. `start` is where it begins in `buffer`.
+pub(crate) fn parse(buffer: Arc<[u8]>, start: usize) -> Result<(Meta, Entries)> {
+    let mut reader = Reader { bytes: buffer.get(start..).unwrap_or_default() };
+    match reader.byte()? {
+        VERSION => {}
+        _ => return Err(corrupt("unknown payload version")),
+    }
+    let meta = Meta::decode(&mut reader)?;
+    let start = buffer.len() - reader.bytes.len();
+    check_frames(reader)?;
+    Ok((meta, Entries { buffer, start }))
+}
+
+fn check_frames(mut reader: Reader<'_>) -> Result<()> {
+    const FEW: usize = 16;
+    let mut few = [""; FEW];
+    let mut many = HashSet::new();
+    let mut count = 0;
+    while !reader.bytes.is_empty() {
+        let key = reader.entry()?.key;
+        let known = if count < FEW {
+            let known = few[..count].contains(&key);
+            few[count] = key;
+            known
+        } else {
+            if count == FEW {
+                many.extend(few);
+            }
+            !many.insert(key)
+        };
+        if known {
+            return Err(corrupt("a key twice"));
+        }
+        count += 1;
+    }
+    Ok(())
+}
+
+/// Writes a payload: `meta`, then the entries as `delta` leaves them, in the order they came.
+pub(crate) fn encode(prefix: &[u8], meta: &Meta, entries: &Entries, delta: &Delta, tail: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(prefix.len() + 128 + entries.buffer.len() + delta.size() + tail);
+    out.extend_from_slice(prefix);
+    out.push(VERSION);
+    meta.encode(&mut out);
+    if !delta.clears() {
+        for entry in entries.iter() {
+            match delta.intent(entry.key) {
+                None => out.extend_from_slice(entry.frame),
+                Some(Intent::Remove) => {}
+                Some(Intent::Set(value)) => write_entry(&mut out, entry.key, value),
+            }
+        }
+    }
+    for (key, intent) in delta.intents() {
+        let is_new = delta.clears() || entries.find(key).is_none();
+        if let (true, Intent::Set(value)) = (is_new, intent) {
+            write_entry(&mut out, key, value);
+        }
+    }
+    out
+}
+
+fn write_entry(out: &mut Vec<u8>, key: &str, value: &[u8]) {
+    // `Delta::set` refuses keys and values that do not fit these lengths.
+    out.push(u8::try_from(key.len()).unwrap_or(u8::MAX));
+    let mut len = value.len();
+    while len >= 0x80 {
+        out.push((len & 0x7f) as u8 | 0x80);
+        len >>= 7;
+    }
+    out.push(len as u8);
+    out.push(FORMAT_JSON);
+    out.extend_from_slice(key.as_bytes());
+    out.extend_from_slice(value);
+}
+
+/// Encodes a value as it will lie in its frame.
+pub(crate) fn encode_value<T: Serialize + ?Sized>(key: &str, value: &T) -> Result<Box<[u8]>> {
+    match serde_json::to_vec(value) {
+        Ok(bytes) => Ok(bytes.into()),
+        Err(cause) => Err(Error::new(
+            ErrorKind::Encode,
+            "insert",
+            format!("the value at {key:?} cannot be stored; its type must serialize to JSON"),
+        )
+        .with_source(cause)),
+    }
+}
+
+/// Decodes a value out of its frame.
+pub(crate) fn decode_value<T: DeserializeOwned>(key: &str, value: &[u8]) -> Result<T> {
+    serde_json::from_slice(value).map_err(|cause| {
+        Error::new(
+            ErrorKind::Decode,
+            "get",
+            format!("the value at {key:?} is not a {}", std::any::type_name::<T>()),
+        )
+        // The cause names types and positions, never the value: serde_json quotes offending strings,
+        // so it is reduced to where it stopped.
+        .with_source(format!("stopped at column {} ({:?})", cause.column(), cause.classify()))
+    })
+}
+
+/// Whether two encoded values are the same value: equal bytes, or equal up to the order of object keys.
+pub(crate) fn equal_values(a: &[u8], b: &[u8]) -> bool {
+    let parse = |bytes| serde_json::from_slice::<serde_json::Value>(bytes).ok();
+    a == b || (a.len() == b.len() && a.first() != Some(&b'"') && parse(a).is_some_and(|a| parse(b) == Some(a)))
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, len: usize) -> Result<&'a [u8]> {
+        let (taken, rest) = self.bytes.split_at_checked(len).ok_or_else(|| corrupt("a length past the end"))?;
+        self.bytes = rest;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
+        let mut array = [0; N];
+        array.copy_from_slice(self.take(N)?);
+        Ok(array)
+    }
+
+    fn byte(&mut self) -> Result<u8> {
+        self.array::<1>().map(|[byte]| byte)
+    }
+
+    fn timestamp(&mut self) -> Result<Timestamp> {
+        self.array().map(|bytes| Timestamp::from_millis(i64::from_le_bytes(bytes)))
+    }
+
+    fn text(&mut self, len: usize) -> Result<&'a str> {
+        std::str::from_utf8(self.take(len)?).map_err(|_| corrupt("text that is not UTF-8"))
+    }
+
+    fn varint(&mut self) -> Result<usize> {
+        let mut value = 0;
+        for shift in [0, 7, 14, 21] {
+            let byte = self.byte()?;
+            value |= usize::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return if byte == 0 && shift > 0 { Err(corrupt("a length in a longer form")) } else { Ok(value) };
+            }
+        }
+        Err(corrupt("a length of more than four bytes"))
+    }
+
+    fn entry(&mut self) -> Result<Entry<'a>> {
+        let whole = self.bytes;
+        let key_len = usize::from(self.byte()?);
+        let value_len = self.varint()?;
+        if self.byte()? != FORMAT_JSON {
+            return Err(corrupt("an unknown value format"));
+        }
+        let key = self.text(key_len)?;
+        let value = self.take(value_len)?;
+        Ok(Entry { key, value, frame: &whole[..whole.len() - self.bytes.len()] })
+    }
+}
+
+fn corrupt(what: &'static str) -> Error {
+    Error::new(ErrorKind::Corrupt, "decode a payload", what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meta() -> Meta {
+        Meta {
+            created: Timestamp::from_millis(1_000),
+            absolute_deadline: Timestamp::from_millis(43_201_000),
+            idle: Some(Duration::from_secs(1_800)),
+            persistent: true,
+            handle: *b"handle-bytes",
+            subject: Some("ada".into()),
+            authenticated: Some(Timestamp::from_millis(2_000)),
+            elevated_until: None,
+        }
+    }
+
+    fn delta(sets: &[(&str, &str)]) -> Delta {
+        let mut delta = Delta::default();
+        for (key, value) in sets {
+            delta.set(key, encode_value(key, value).unwrap()).unwrap();
+        }
+        delta
+    }
+
+    fn sample() -> Vec<u8> {
+        encode(b"", &meta(), &Entries::default(), &delta(&[("a", "1"), ("b", "2")]), 0)
+    }
+
+    #[test]
+    fn a_payload_comes_back_as_it_was_written() {
+        let (read, entries) = parse(sample().into(), 0).unwrap();
+        assert_eq!(read, meta());
+        assert_eq!(entries.find("a"), Some(&b"\"1\""[..]));
+        assert_eq!(entries.iter().map(|entry| entry.key).collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn untouched_frames_are_copied_and_keep_their_order() {
+        let (meta, entries) = parse(sample().into(), 0).unwrap();
+        let mut change = delta(&[("c", "3"), ("a", "one")]);
+        change.remove("b");
+        let (_, entries) = parse(encode(b"", &meta, &entries, &change, 0).into(), 0).unwrap();
+        let pairs: Vec<_> = entries.iter().map(|entry| (entry.key, entry.value)).collect();
+        assert_eq!(pairs, [("a", &b"\"one\""[..]), ("c", &b"\"3\""[..])]);
+    }
+
+    /// RB-1, SR-3: every truncation is refused, and no single changed byte makes the parser panic.
+    #[test]
+    fn damaged_payloads_are_refused_without_a_panic() {
+        let good = sample();
+        for len in 0..good.len() {
+            let parsed = parse(good[..len].into(), 0);
+            let cut_between_frames = parsed.as_ref().is_ok_and(|(_, entries)| entries.iter().count() < 2);
+            assert!(parsed.is_err() || cut_between_frames, "cut at {len}");
+        }
+        for position in 0..good.len() {
+            for byte in 0..=255 {
+                let mut bad = good.clone();
+                bad[position] = byte;
+                let _ = parse(bad.into(), 0).map(|(_, entries)| entries.iter().count());
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_twice_is_refused_among_few_and_among_many() {
+        for keys in [2_usize, 40] {
+            let mut bytes = encode(b"", &meta(), &Entries::default(), &Delta::default(), 0);
+            (0..keys).for_each(|key| write_entry(&mut bytes, &key.to_string(), b"0"));
+            assert!(parse(bytes.clone().into(), 0).is_ok());
+            write_entry(&mut bytes, "1", b"0");
+            assert_eq!(parse(bytes.into(), 0).unwrap_err().kind(), ErrorKind::Corrupt);
+        }
+    }
+
+    #[test]
+    fn values_are_equal_whatever_the_order_of_their_keys() {
+        assert!(equal_values(br#"{"a":1,"b":[2]}"#, br#"{"b":[2],"a":1}"#));
+        assert!(!equal_values(br#"{"a":1,"b":[2]}"#, br#"{"b":[1],"a":2}"#));
+        assert!(!equal_values(b"10", b"1"));
+    }
+
+    #[test]
+    fn a_decode_error_names_the_key_and_not_the_value() {
+        let error = decode_value::<u64>("pin", br#""hunter2""#).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Decode);
+        assert!(!format!("{error:?}").contains("hunter2"));
+        assert!(error.to_string().contains("\"pin\""));
+    }
+}

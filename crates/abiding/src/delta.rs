@@ -1,0 +1,138 @@
+//! What a request did to the values of a session: one intent a key, the last one winning.
+//!
+//! Written by the session, read by the engine and the codec. Knows nothing of what was stored.
+
+use crate::{
+    codec::MAX_KEY_LEN,
+    error::{Error, ErrorKind, Result},
+};
+
+/// The intents of a request, in the order in which their keys were first named.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Delta {
+    clears: bool,
+    intents: Vec<(Box<str>, Intent)>,
+}
+
+/// What shall become of one key.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Intent {
+    /// It shall not be there.
+    Remove,
+    /// It shall have this encoded value.
+    Set(Box<[u8]>),
+}
+
+impl std::fmt::Debug for Intent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Remove => f.write_str("Remove"),
+            Self::Set(value) => write!(f, "Set({} bytes)", value.len()),
+        }
+    }
+}
+
+impl Delta {
+    pub(crate) fn set(&mut self, key: &str, value: Box<[u8]>) -> Result<()> {
+        if key.len() > MAX_KEY_LEN {
+            let context = format!("a key of {} bytes; the limit is {MAX_KEY_LEN}", key.len());
+            return Err(Error::new(ErrorKind::Encode, "insert", context));
+        }
+        if value.len() >= 1 << 28 {
+            let context = format!("the value at {key:?} has {} bytes", value.len());
+            return Err(Error::new(ErrorKind::TooLarge, "insert", context));
+        }
+        self.put(key, Intent::Set(value));
+        Ok(())
+    }
+
+    pub(crate) fn remove(&mut self, key: &str) {
+        if key.len() <= MAX_KEY_LEN {
+            self.put(key, Intent::Remove);
+        }
+    }
+
+    /// Takes back whatever was intended with `key`.
+    pub(crate) fn forget(&mut self, key: &str) {
+        self.intents.retain(|(known, _)| **known != *key);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.intents.clear();
+        self.clears = true;
+    }
+
+    fn put(&mut self, key: &str, intent: Intent) {
+        match self.intents.iter_mut().find(|(known, _)| **known == *key) {
+            Some((_, known)) => *known = intent,
+            None => self.intents.push((key.into(), intent)),
+        }
+    }
+
+    /// What shall become of `key`, if anything.
+    pub(crate) fn intent(&self, key: &str) -> Option<&Intent> {
+        self.intents.iter().find(|(known, _)| **known == *key).map(|(_, intent)| intent)
+    }
+
+    pub(crate) fn intents(&self) -> impl Iterator<Item = (&str, &Intent)> {
+        self.intents.iter().map(|(key, intent)| (&**key, intent))
+    }
+
+    /// Whether everything that was there before shall go.
+    pub(crate) fn clears(&self) -> bool {
+        self.clears
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.clears && self.intents.is_empty()
+    }
+
+    /// Whether it would leave something in an empty session.
+    pub(crate) fn sets_anything(&self) -> bool {
+        self.intents.iter().any(|(_, intent)| matches!(intent, Intent::Set(_)))
+    }
+
+    /// An upper bound of the bytes it adds to a payload.
+    pub(crate) fn size(&self) -> usize {
+        self.intents()
+            .map(|(key, intent)| match intent {
+                Intent::Remove => 0,
+                Intent::Set(value) => key.len() + value.len() + 6,
+            })
+            .sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(delta: &mut Delta, key: &str) {
+        delta.set(key, Box::new(*b"1")).unwrap();
+    }
+
+    #[test]
+    fn the_last_intent_of_a_key_wins() {
+        let mut delta = Delta::default();
+        set(&mut delta, "a");
+        delta.remove("a");
+        assert_eq!(delta.intent("a"), Some(&Intent::Remove));
+        set(&mut delta, "a");
+        assert_eq!(delta.intents().count(), 1);
+    }
+
+    #[test]
+    fn clearing_forgets_what_was_intended_before_and_keeps_what_comes_after() {
+        let mut delta = Delta::default();
+        set(&mut delta, "a");
+        delta.clear();
+        set(&mut delta, "b");
+        assert!(delta.clears() && delta.intent("a").is_none() && delta.sets_anything());
+    }
+
+    #[test]
+    fn a_key_that_does_not_fit_its_frame_is_refused() {
+        let error = Delta::default().set(&"k".repeat(256), Box::new([])).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Encode);
+    }
+}

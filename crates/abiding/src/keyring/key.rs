@@ -1,0 +1,199 @@
+//! A master key, its id, and the sub-keys derived from it.
+
+use std::fmt;
+
+use aws_lc_rs::{hkdf, hmac};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::{
+    clock::Timestamp,
+    error::{ConfigError, Result},
+    id::{hex, random_bytes},
+    record::SubjectKey,
+};
+
+/// 256 secret bits. Zeroised when dropped; `Debug` shows its id alone.
+pub struct Key([u8; Self::LEN]);
+
+impl Key {
+    /// The length in bytes.
+    pub const LEN: usize = 32;
+
+    /// A fresh key from the operating system's generator.
+    pub fn generate() -> Result<Self> {
+        random_bytes("generate a key").map(Self)
+    }
+
+    /// The key with these bytes, which must look random: a key with few distinct bytes was typed or
+    /// padded by hand and is refused.
+    pub fn from_bytes(bytes: [u8; Self::LEN]) -> Result<Self, ConfigError> {
+        let mut seen = [false; 256];
+        bytes.iter().for_each(|&byte| seen[usize::from(byte)] = true);
+        // 32 random bytes show fewer than 20 distinct values less than once in 10^9 keys.
+        let distinct = seen.iter().filter(|&&seen| seen).count();
+        let printable = bytes.iter().all(|byte| (0x20..0x7f).contains(byte));
+        if distinct < 20 || printable {
+            return Err(ConfigError::Key {
+                problem: "is not random: it repeats itself or is plain text",
+                remedy: "make a fresh one, for example with `openssl rand -base64 32`",
+            });
+        }
+        Ok(Self(bytes))
+    }
+
+    /// The key written in base64 or base64url, with or without padding.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let url_safe = |c| match c {
+            '+' => '-',
+            '/' => '_',
+            other => other,
+        };
+        let text: Zeroizing<String> = Zeroizing::new(text.trim().trim_end_matches('=').chars().map(url_safe).collect());
+        let decoded = URL_SAFE_NO_PAD.decode(text.as_bytes()).map(Zeroizing::new);
+        let bytes = decoded.ok().and_then(|bytes| <[u8; Self::LEN]>::try_from(bytes.as_slice()).ok());
+        Self::from_bytes(bytes.ok_or(ConfigError::Key {
+            problem: "is not 32 bytes in base64",
+            remedy: "make one with `openssl rand -base64 32`; a password or a phrase is no key",
+        })?)
+    }
+
+    /// The key as text, to be written into a key file and nowhere else.
+    pub fn reveal(&self) -> Zeroizing<String> {
+        Zeroizing::new(URL_SAFE_NO_PAD.encode(self.0))
+    }
+
+    /// The public name of this key: it is part of every token and tells nothing of the key.
+    pub fn id(&self) -> KeyId {
+        KeyId(expand(&self.0, b"key id"))
+    }
+}
+
+impl Drop for Key {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Key").field(&self.id()).finish()
+    }
+}
+
+/// The public name of a key: four bytes derived from it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId(pub(super) [u8; Self::LEN]);
+
+impl KeyId {
+    pub(super) const LEN: usize = 4;
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyId({self})")
+    }
+}
+
+/// A key as the ring holds it: one sub-key for each purpose (HKDF-SHA256, RFC 5869).
+pub(super) struct RingKey {
+    pub(super) id: KeyId,
+    pub(super) active_from: Timestamp,
+    pub(super) token: hmac::Key,
+    pub(super) record: hmac::Key,
+    pub(super) cookie: hmac::Key,
+    subject: hmac::Key,
+}
+
+impl RingKey {
+    // By value: the master key is wiped once its sub-keys are made.
+    #[expect(clippy::needless_pass_by_value, reason = "taking the key wipes it at the end")]
+    pub(super) fn derive(key: Key, active_from: Timestamp) -> Self {
+        let sub_key = |label: &[u8]| {
+            let bytes = Zeroizing::new(expand::<32>(&key.0, label));
+            hmac::Key::new(hmac::HMAC_SHA256, bytes.as_slice())
+        };
+        Self {
+            id: key.id(),
+            active_from,
+            token: sub_key(b"token tag"),
+            record: sub_key(b"record seal"),
+            cookie: sub_key(b"cookie seal"),
+            subject: sub_key(b"subject index"),
+        }
+    }
+
+    pub(super) fn subject_key(&self, realm: &str, subject: &str) -> SubjectKey {
+        let mut context = hmac::Context::with_key(&self.subject);
+        context.update(&(realm.len() as u64).to_le_bytes());
+        context.update(realm.as_bytes());
+        context.update(subject.as_bytes());
+        let mut bytes = [0; SubjectKey::LEN];
+        bytes.copy_from_slice(&context.sign().as_ref()[..SubjectKey::LEN]);
+        SubjectKey::from_bytes(bytes)
+    }
+}
+
+fn expand<const N: usize>(key: &[u8; Key::LEN], label: &[u8]) -> [u8; N] {
+    struct Len(usize);
+    impl hkdf::KeyType for Len {
+        fn len(&self) -> usize {
+            self.0
+        }
+    }
+    let info = [label];
+    let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, b"abiding v1").extract(key);
+    let mut out = [0; N];
+    prk.expand(&info, Len(N))
+        .and_then(|okm| okm.fill(&mut out))
+        .expect("HKDF-SHA256 gives up to 8,160 bytes, and no label asks for more than 32");
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weak_known_and_short_keys_are_refused_with_a_remedy() {
+        for weak in ["", "secret", "change-me-change-me-change-me-32", &"A".repeat(43), &"QUJD".repeat(11)[..43]] {
+            let error = Key::parse(weak).unwrap_err();
+            assert!(error.to_string().contains("openssl"), "{error}");
+        }
+        assert!(Key::from_bytes([0; 32]).is_err());
+        assert!(Key::from_bytes(*b"correct-horse-battery-staple-012").is_err());
+    }
+
+    /// DR-1: no fresh key is taken for a weak one.
+    #[test]
+    fn fresh_keys_are_never_refused() {
+        for _ in 0..20_000 {
+            let key = Key::generate().unwrap();
+            assert_eq!(Key::parse(&key.reveal()).unwrap().id(), key.id());
+        }
+    }
+
+    #[test]
+    fn keys_parse_in_either_alphabet_with_or_without_padding() {
+        let bytes: [u8; 32] = std::array::from_fn(|i| 251_u8.wrapping_sub((i * 7) as u8));
+        let plain = Key::from_bytes(bytes).unwrap();
+        let standard = base64::engine::general_purpose::STANDARD.encode(bytes);
+        assert_eq!(Key::parse(&standard).unwrap().id(), plain.id());
+        assert_eq!(Key::parse(&format!("  {}\n", plain.reveal().as_str())).unwrap().id(), plain.id());
+    }
+
+    /// KR-1: the derivation is part of the format, so its bytes are pinned.
+    #[test]
+    fn key_ids_are_stable() {
+        let bytes: [u8; 32] = std::array::from_fn(|i| i as u8 ^ 0xa5);
+        assert_eq!(Key::from_bytes(bytes).unwrap().id().to_string(), KEY_ID_OF_A5);
+    }
+
+    const KEY_ID_OF_A5: &str = "d42f4cf9";
+}

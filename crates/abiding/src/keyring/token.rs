@@ -1,0 +1,168 @@
+//! The token in a session cookie: a key's id, the session's id, and a tag that vouches for both.
+//!
+//! ```text
+//! token = base64url( 0x01 key_id:4B session_id:32B tag:16B )      53 bytes, 71 characters
+//! tag   = HMAC-SHA256(token sub-key, context ‖ the bytes before the tag), the first 16 bytes
+//! ```
+//!
+//! The tag is checked before a store is asked, so guesses cost no I/O (ID-5). The algorithm follows
+//! from the key and the version byte, never from the token's word (KR-6).
+
+use aws_lc_rs::{constant_time, hmac};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use zeroize::Zeroizing;
+
+use super::{
+    KeyId, KeyRing, Standing,
+    key::RingKey,
+};
+use crate::{clock::Timestamp, id::SessionId};
+
+const VERSION: u8 = 0x01;
+const BODY: usize = 1 + KeyId::LEN + SessionId::LEN;
+const TAG: usize = 16;
+const RAW: usize = BODY + TAG;
+/// The length of a token in characters.
+const TEXT: usize = (RAW * 4).div_ceil(3);
+
+/// What a token, a sealed cookie or a record is bound to besides its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Context(Box<[u8]>);
+
+impl Context {
+    /// Each part with its length, so that no two lists of parts give the same bytes.
+    pub(crate) fn new(parts: &[&[u8]]) -> Self {
+        let mut bytes = Vec::new();
+        for part in parts {
+            bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(part);
+        }
+        Self(bytes.into())
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// A token that a key of the ring vouches for.
+#[derive(Debug)]
+pub(crate) struct Token {
+    pub(crate) id: SessionId,
+    pub(crate) key: KeyId,
+}
+
+/// Why a cookie's value is no session. Counted and traced; the visitor is told nothing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TokenRejection {
+    BadTag,
+    Malformed,
+    RevokedKey,
+    UnknownKey,
+}
+
+impl KeyRing {
+    /// The token for `id`, signed by the key that is active at `now`.
+    pub(crate) fn token(&self, context: &Context, id: &SessionId, now: Timestamp) -> Zeroizing<String> {
+        let key = self.signer(now);
+        let mut raw = Zeroizing::new([0; RAW]);
+        raw[0] = VERSION;
+        raw[1..1 + KeyId::LEN].copy_from_slice(&key.id.0);
+        raw[1 + KeyId::LEN..BODY].copy_from_slice(id.as_bytes());
+        let tag = tag(&key, context, &raw[..BODY]);
+        raw[BODY..].copy_from_slice(&tag.as_ref()[..TAG]);
+        Zeroizing::new(URL_SAFE_NO_PAD.encode(&raw[..]))
+    }
+
+    /// The session id in `text`, if a key of the ring vouches for it.
+    pub(crate) fn open_token(&self, context: &Context, text: &[u8]) -> Result<Token, TokenRejection> {
+        if text.len() != TEXT {
+            return Err(TokenRejection::Malformed);
+        }
+        let mut raw = Zeroizing::new([0; RAW]);
+        match URL_SAFE_NO_PAD.decode_slice(text, &mut raw[..]) {
+            Ok(RAW) if raw[0] == VERSION => {}
+            _ => return Err(TokenRejection::Malformed),
+        }
+        let mut key_id = KeyId([0; KeyId::LEN]);
+        key_id.0.copy_from_slice(&raw[1..1 + KeyId::LEN]);
+        let key = match self.standing(key_id) {
+            Standing::Known(key) => key,
+            Standing::Revoked => return Err(TokenRejection::RevokedKey),
+            Standing::Unknown => return Err(TokenRejection::UnknownKey),
+        };
+        let expected = tag(&key, context, &raw[..BODY]);
+        constant_time::verify_slices_are_equal(&expected.as_ref()[..TAG], &raw[BODY..])
+            .map_err(|_| TokenRejection::BadTag)?;
+        let mut id = [0; SessionId::LEN];
+        id.copy_from_slice(&raw[1 + KeyId::LEN..BODY]);
+        Ok(Token { id: SessionId::from_bytes(id), key: key_id })
+    }
+}
+
+fn tag(key: &RingKey, context: &Context, body: &[u8]) -> hmac::Tag {
+    let mut hmac = hmac::Context::with_key(&key.token);
+    hmac.update(context.as_bytes());
+    hmac.update(body);
+    hmac.sign()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keyring::Key;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+
+    fn context(name: &str) -> Context {
+        Context::new(&[b"token", b"realm", name.as_bytes()])
+    }
+
+    #[test]
+    fn a_token_opens_to_the_id_it_was_made_for() {
+        let (ring, id) = (KeyRing::generate().unwrap(), SessionId::generate().unwrap());
+        let token = ring.token(&context("sid"), &id, NOW);
+        assert_eq!(token.len(), TEXT);
+        assert_eq!(ring.open_token(&context("sid"), token.as_bytes()).unwrap().id, id);
+    }
+
+    /// KR-4: every bit of a token is covered, and no other length is taken.
+    #[test]
+    fn every_flipped_bit_and_every_other_length_is_refused() {
+        let (ring, id) = (KeyRing::generate().unwrap(), SessionId::generate().unwrap());
+        let token = ring.token(&context("sid"), &id, NOW);
+        for position in 0..token.len() {
+            for bit in 0..8 {
+                let mut bad = token.as_bytes().to_vec();
+                bad[position] ^= 1 << bit;
+                assert!(ring.open_token(&context("sid"), &bad).is_err(), "byte {position}, bit {bit}");
+            }
+            assert!(ring.open_token(&context("sid"), &token.as_bytes()[..position]).is_err());
+        }
+        assert!(ring.open_token(&context("sid"), format!("{}A", token.as_str()).as_bytes()).is_err());
+    }
+
+    /// KR-7: a token is good for one realm, one cookie name and one purpose.
+    #[test]
+    fn a_token_is_bound_to_its_context() {
+        let (ring, id) = (KeyRing::generate().unwrap(), SessionId::generate().unwrap());
+        let token = ring.token(&context("sid"), &id, NOW);
+        let open = |context| ring.open_token(&context, token.as_bytes()).map(|token| token.key);
+        assert_eq!(open(context("other")), Err(TokenRejection::BadTag));
+        assert_eq!(open(Context::new(&[b"token", b"realms", b"id"])), Err(TokenRejection::BadTag));
+    }
+
+    /// KR-10, KR-11: one key is asked; a stranger's and a revoked one's tokens are told apart.
+    #[test]
+    fn rotation_keeps_old_tokens_and_revocation_ends_them() {
+        let (ring, id) = (KeyRing::generate().unwrap(), SessionId::generate().unwrap());
+        let token = ring.token(&context("sid"), &id, NOW);
+        ring.rotate(Key::generate().unwrap(), NOW).unwrap();
+        let opened = ring.open_token(&context("sid"), token.as_bytes()).unwrap();
+        assert_ne!(opened.key, ring.signer_at(NOW));
+        ring.revoke(opened.key).unwrap();
+        let open = |ring: &KeyRing| ring.open_token(&context("sid"), token.as_bytes()).map(|token| token.key);
+        assert_eq!(open(&ring), Err(TokenRejection::RevokedKey));
+        assert_eq!(open(&KeyRing::generate().unwrap()), Err(TokenRejection::UnknownKey));
+    }
+}

@@ -1,0 +1,117 @@
+//! The store contract with boxed futures, so that a manager is one type whatever its store.
+//! Why the public traits are not written like this: `docs/adr/0003-async-traits.md`.
+
+use std::{future::Future, pin::Pin};
+
+use super::{Capabilities, Change, Committed, Created, Deleted, Expect, Store, Subjects, Sweep, Swept, Touched};
+use crate::{
+    clock::Timestamp,
+    error::Result,
+    id::StoreKey,
+    record::{Found, Record, SubjectKey},
+};
+
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
+
+pub(crate) trait DynStore: Send + Sync + 'static {
+    fn capabilities(&self) -> Capabilities;
+    fn create<'a>(&'a self, key: &'a StoreKey, record: &'a Record, now: Timestamp) -> Boxed<'a, Created>;
+    fn load<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> Boxed<'a, Option<Found>>;
+    fn commit<'a>(
+        &'a self,
+        key: &'a StoreKey,
+        change: &'a Change,
+        expect: Expect,
+        now: Timestamp,
+    ) -> Boxed<'a, Committed>;
+    fn touch<'a>(&'a self, key: &'a StoreKey, idle_deadline: Timestamp, now: Timestamp) -> Boxed<'a, Touched>;
+    fn rotate<'a>(
+        &'a self,
+        from: &'a StoreKey,
+        to: &'a StoreKey,
+        change: &'a Change,
+        expect: Expect,
+        alias_until: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Boxed<'a, Committed>;
+    fn delete<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> Boxed<'a, Deleted>;
+}
+
+impl<S: Store> DynStore for S {
+    fn capabilities(&self) -> Capabilities {
+        Store::capabilities(self)
+    }
+
+    fn create<'a>(&'a self, key: &'a StoreKey, record: &'a Record, now: Timestamp) -> Boxed<'a, Created> {
+        Box::pin(Store::create(self, key, record, now))
+    }
+
+    fn load<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> Boxed<'a, Option<Found>> {
+        Box::pin(Store::load(self, key, now))
+    }
+
+    fn commit<'a>(
+        &'a self,
+        key: &'a StoreKey,
+        change: &'a Change,
+        expect: Expect,
+        now: Timestamp,
+    ) -> Boxed<'a, Committed> {
+        Box::pin(Store::commit(self, key, change, expect, now))
+    }
+
+    fn touch<'a>(&'a self, key: &'a StoreKey, idle_deadline: Timestamp, now: Timestamp) -> Boxed<'a, Touched> {
+        Box::pin(Store::touch(self, key, idle_deadline, now))
+    }
+
+    fn rotate<'a>(
+        &'a self,
+        from: &'a StoreKey,
+        to: &'a StoreKey,
+        change: &'a Change,
+        expect: Expect,
+        alias_until: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Boxed<'a, Committed> {
+        Box::pin(Store::rotate(self, from, to, change, expect, alias_until, now))
+    }
+
+    fn delete<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> Boxed<'a, Deleted> {
+        Box::pin(Store::delete(self, key, now))
+    }
+}
+
+pub(crate) trait DynSweep: Send + Sync + 'static {
+    fn sweep(&self, now: Timestamp, limit: usize) -> Boxed<'_, Swept>;
+}
+
+impl<S: Sweep> DynSweep for S {
+    fn sweep(&self, now: Timestamp, limit: usize) -> Boxed<'_, Swept> {
+        Box::pin(Sweep::sweep(self, now, limit))
+    }
+}
+
+pub(crate) trait DynSubjects: Send + Sync + 'static {
+    fn of_subject<'a>(&'a self, subject: &'a SubjectKey, now: Timestamp) -> Boxed<'a, Vec<Found>>;
+    fn end_subject<'a>(
+        &'a self,
+        subject: &'a SubjectKey,
+        except: Option<&'a StoreKey>,
+        now: Timestamp,
+    ) -> Boxed<'a, usize>;
+}
+
+impl<S: Subjects> DynSubjects for S {
+    fn of_subject<'a>(&'a self, subject: &'a SubjectKey, now: Timestamp) -> Boxed<'a, Vec<Found>> {
+        Box::pin(Subjects::of_subject(self, subject, now))
+    }
+
+    fn end_subject<'a>(
+        &'a self,
+        subject: &'a SubjectKey,
+        except: Option<&'a StoreKey>,
+        now: Timestamp,
+    ) -> Boxed<'a, usize> {
+        Box::pin(Subjects::end_subject(self, subject, except, now))
+    }
+}

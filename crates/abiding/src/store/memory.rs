@@ -1,0 +1,355 @@
+//! Sessions in the memory of one process: for tests, for development, and for a single process that
+//! may forget.
+//!
+//! Capabilities: in process (records are not sealed) · sweep · scan · subjects · not durable · not
+//! shared. Nothing is evicted. The end of the process ends every session; no operation awaits, so
+//! there is no moment at which one can be cut in half.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use super::{
+    Capabilities, Change, Committed, Created, Deleted, Expect, Scan, Store, Subjects, Sweep, Swept, Touched,
+};
+use crate::{
+    clock::Timestamp,
+    error::Result,
+    id::StoreKey,
+    record::{Found, Record, SubjectKey},
+};
+
+/// How many locks the records are spread over.
+const SHARDS: usize = 256;
+/// How many shards one call of `sweep` visits at most.
+const SHARDS_A_SWEEP: usize = 16;
+/// How many aliases are followed: each rotation within the grace of the one before adds one.
+const HOPS: usize = 8;
+
+/// Keeps sessions in the memory of this process.
+pub struct MemoryStore {
+    shards: Box<[Mutex<Shard>]>,
+    /// Where the next sweep begins.
+    cursor: AtomicUsize,
+    /// Locked after a shard, never before one.
+    subjects: Mutex<HashMap<SubjectKey, BTreeSet<StoreKey>>>,
+}
+
+type Shard = HashMap<StoreKey, Box<Row>>;
+
+enum Row {
+    Alias { to: StoreKey, until: Timestamp },
+    Record(Record),
+}
+
+impl Row {
+    fn is_over(&self, now: Timestamp) -> bool {
+        match self {
+            Self::Alias { until, .. } => *until <= now,
+            Self::Record(record) => record.is_expired_at(now),
+        }
+    }
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            cursor: AtomicUsize::new(0),
+            subjects: Mutex::default(),
+        }
+    }
+
+    /// How many records and aliases there are, ended ones that were not swept included.
+    pub fn len(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).len()).sum()
+    }
+
+    /// Whether there is nothing at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn shard(&self, key: &StoreKey) -> MutexGuard<'_, Shard> {
+        lock(&self.shards[Self::index(key)])
+    }
+
+    /// The keys are hashes, so their first byte spreads them evenly.
+    fn index(key: &StoreKey) -> usize {
+        usize::from(key.as_bytes()[0]) % SHARDS
+    }
+
+    /// Runs `act` on the living record that `key` leads to, with its shard locked.
+    fn with_living<T>(
+        &self,
+        key: &StoreKey,
+        now: Timestamp,
+        act: impl FnOnce(&StoreKey, &mut Record) -> T,
+    ) -> Option<T> {
+        let mut key = *key;
+        for _ in 0..HOPS {
+            let mut shard = self.shard(&key);
+            let row = shard.get_mut(&key)?;
+            if row.is_over(now) {
+                self.remove(&mut shard, &key);
+                return None;
+            }
+            match &mut **row {
+                Row::Alias { to, .. } => key = *to,
+                Row::Record(record) => return Some(act(&key, record)),
+            }
+        }
+        None
+    }
+
+    fn remove(&self, shard: &mut Shard, key: &StoreKey) -> Option<Row> {
+        let row = *shard.remove(key)?;
+        if let Row::Record(Record { subject: Some(subject), .. }) = &row {
+            self.unlist(subject, key);
+        }
+        Some(row)
+    }
+
+    fn list(&self, subject: Option<SubjectKey>, key: &StoreKey) {
+        if let Some(subject) = subject {
+            lock(&self.subjects).entry(subject).or_default().insert(*key);
+        }
+    }
+
+    fn unlist(&self, subject: &SubjectKey, key: &StoreKey) {
+        let mut subjects = lock(&self.subjects);
+        if let Some(keys) = subjects.get_mut(subject) {
+            keys.remove(key);
+            if keys.is_empty() {
+                subjects.remove(subject);
+            }
+        }
+    }
+
+    fn replace(&self, key: &StoreKey, record: &mut Record, new: Record) {
+        if record.subject != new.subject {
+            record.subject.iter().for_each(|subject| self.unlist(subject, key));
+            self.list(new.subject, key);
+        }
+        *record = new;
+    }
+
+    fn rotate_now(
+        &self,
+        from: &StoreKey,
+        to: &StoreKey,
+        change: &Change,
+        expect: Expect,
+        alias_until: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Committed> {
+        for _ in 0..HOPS {
+            let Some(from) = self.with_living(from, now, |key, _| *key) else {
+                return Ok(Committed::Gone);
+            };
+            // Both shards at once, in the order of their numbers.
+            let (first, second) = (Self::index(&from).min(Self::index(to)), Self::index(&from).max(Self::index(to)));
+            let mut low = lock(&self.shards[first]);
+            let mut high = (first != second).then(|| lock(&self.shards[second]));
+            fn pick<'a>(at: usize, first: usize, low: &'a mut Shard, high: Option<&'a mut Shard>) -> &'a mut Shard {
+                match high {
+                    Some(high) if at != first => high,
+                    _ => low,
+                }
+            }
+            if pick(Self::index(to), first, &mut low, high.as_deref_mut()).contains_key(to) {
+                return Ok(Committed::KeyTaken);
+            }
+            let old_shard = pick(Self::index(&from), first, &mut low, high.as_deref_mut());
+            let record = match old_shard.get(&from).map(|row| &**row) {
+                Some(Row::Record(record)) if !record.is_expired_at(now) => record,
+                // Rotated or ended between the two looks: follow it anew.
+                _ => continue,
+            };
+            let found = Found::new(from, record.clone());
+            if !expect.admits(found.record.version) {
+                return Ok(Committed::Stale(found));
+            }
+            let moved = change.apply_moving(&found, to)?;
+            self.remove(old_shard, &from);
+            if let Some(until) = alias_until {
+                old_shard.insert(from, Box::new(Row::Alias { to: *to, until }));
+            }
+            let (version, subject) = (moved.version, moved.subject);
+            let new_shard = pick(Self::index(to), first, &mut low, high.as_deref_mut());
+            new_shard.insert(*to, Box::new(Row::Record(moved)));
+            self.list(subject, to);
+            return Ok(Committed::Yes(version));
+        }
+        Ok(Committed::Gone)
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").field("len", &self.len()).finish()
+    }
+}
+
+impl Store for MemoryStore {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { in_process: true, ..Capabilities::named("memory") }
+    }
+
+    async fn create(&self, key: &StoreKey, record: &Record, _: Timestamp) -> Result<Created> {
+        let mut shard = self.shard(key);
+        if shard.contains_key(key) {
+            return Ok(Created::KeyTaken);
+        }
+        shard.insert(*key, Box::new(Row::Record(record.clone())));
+        self.list(record.subject, key);
+        Ok(Created::Yes)
+    }
+
+    async fn load(&self, key: &StoreKey, now: Timestamp) -> Result<Option<Found>> {
+        Ok(self.with_living(key, now, |key, record| Found::new(*key, record.clone())))
+    }
+
+    async fn commit(&self, key: &StoreKey, change: &Change, expect: Expect, now: Timestamp) -> Result<Committed> {
+        let merge = |key: &StoreKey, record: &mut Record| {
+            let found = Found::new(*key, record.clone());
+            if !expect.admits(record.version) {
+                return Ok(Committed::Stale(found));
+            }
+            self.replace(key, record, change.apply(&found)?);
+            Ok(Committed::Yes(record.version))
+        };
+        self.with_living(key, now, merge).unwrap_or(Ok(Committed::Gone))
+    }
+
+    async fn touch(&self, key: &StoreKey, idle_deadline: Timestamp, now: Timestamp) -> Result<Touched> {
+        let slide = |_: &StoreKey, record: &mut Record| {
+            record.idle_deadline = record.idle_deadline.max(idle_deadline);
+            record.seen = record.seen.max(now);
+            Touched::Yes
+        };
+        Ok(self.with_living(key, now, slide).unwrap_or(Touched::Gone))
+    }
+
+    async fn rotate(
+        &self,
+        from: &StoreKey,
+        to: &StoreKey,
+        change: &Change,
+        expect: Expect,
+        alias_until: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Committed> {
+        self.rotate_now(from, to, change, expect, alias_until, now)
+    }
+
+    async fn delete(&self, key: &StoreKey, now: Timestamp) -> Result<Deleted> {
+        let mut key = *key;
+        for _ in 0..HOPS {
+            let mut shard = self.shard(&key);
+            match self.remove(&mut shard, &key) {
+                Some(row) if row.is_over(now) => return Ok(Deleted::Absent),
+                Some(Row::Alias { to, .. }) => key = to,
+                Some(Row::Record(_)) => return Ok(Deleted::Yes),
+                None => return Ok(Deleted::Absent),
+            }
+        }
+        Ok(Deleted::Absent)
+    }
+}
+
+impl Sweep for MemoryStore {
+    async fn sweep(&self, now: Timestamp, limit: usize) -> Result<Swept> {
+        let mut removed = 0;
+        for _ in 0..SHARDS_A_SWEEP {
+            let at = self.cursor.fetch_add(1, Ordering::Relaxed) % SHARDS;
+            let mut shard = lock(&self.shards[at]);
+            let ended = shard.iter().filter(|(_, row)| row.is_over(now)).map(|(key, _)| *key);
+            let ended: Vec<_> = ended.take(limit - removed).collect();
+            ended.iter().for_each(|key| drop(self.remove(&mut shard, key)));
+            removed += ended.len();
+            if removed == limit {
+                // There may be more where this one stopped.
+                self.cursor.store(at, Ordering::Relaxed);
+                return Ok(Swept::new(removed, true));
+            }
+            if at == SHARDS - 1 {
+                return Ok(Swept::new(removed, false));
+            }
+        }
+        Ok(Swept::new(removed, true))
+    }
+}
+
+impl Scan for MemoryStore {
+    async fn scan(&self, after: Option<&StoreKey>, limit: usize, now: Timestamp) -> Result<Vec<Found>> {
+        let mut page = Vec::new();
+        // The number of a shard is the first byte of its keys, so shards come in the order of the keys.
+        for shard in &self.shards[after.map_or(0, Self::index)..] {
+            let shard = lock(shard);
+            let mut found: Vec<_> = shard
+                .iter()
+                .filter(|(key, row)| after.is_none_or(|after| *key > after) && !row.is_over(now))
+                .filter_map(|(key, row)| match &**row {
+                    Row::Record(record) => Some(Found::new(*key, record.clone())),
+                    Row::Alias { .. } => None,
+                })
+                .collect();
+            found.sort_by_key(|found| found.key);
+            page.extend(found);
+            if page.len() >= limit {
+                page.truncate(limit);
+                break;
+            }
+        }
+        Ok(page)
+    }
+}
+
+impl Subjects for MemoryStore {
+    async fn of_subject(&self, subject: &SubjectKey, now: Timestamp) -> Result<Vec<Found>> {
+        let keys: Vec<_> = lock(&self.subjects).get(subject).into_iter().flatten().copied().collect();
+        let found = |key: &StoreKey| self.with_living(key, now, |key, record| Found::new(*key, record.clone()));
+        let mut found: Vec<_> = keys.iter().filter_map(found).collect();
+        found.retain(|found| found.record.subject == Some(*subject));
+        // A record that was rotated between the two looks is reached by its old key and by its new one.
+        found.sort_by_key(|found| found.key);
+        found.dedup_by_key(|found| found.key);
+        found.sort_by_key(|found| std::cmp::Reverse(found.record.seen));
+        Ok(found)
+    }
+
+    async fn end_subject(&self, subject: &SubjectKey, except: Option<&StoreKey>, now: Timestamp) -> Result<usize> {
+        let except = except.and_then(|key| self.with_living(key, now, |key, _| *key));
+        let mut ended = 0;
+        loop {
+            // Again until none is left: one that is rotated meanwhile is listed under its new key.
+            let keys = lock(&self.subjects).get(subject).cloned().unwrap_or_default();
+            let mut others = keys.iter().filter(|key| Some(**key) != except).peekable();
+            if others.peek().is_none() {
+                return Ok(ended);
+            }
+            for key in others {
+                let removed = self.remove(&mut self.shard(key), key);
+                ended += usize::from(removed.is_some_and(|row| !row.is_over(now)));
+            }
+        }
+    }
+}
+
+/// A panic elsewhere leaves no half-made row behind, so a poisoned lock is as good as any.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
