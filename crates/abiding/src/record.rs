@@ -125,12 +125,19 @@ pub struct Found {
     pub key: StoreKey,
     /// The record.
     pub record: Record,
+    /// Whether it is the snapshot that a rotation left behind: to be read, not to be changed.
+    pub frozen: bool,
 }
 
 impl Found {
     /// The record that lies under `key`.
     pub fn new(key: StoreKey, record: Record) -> Self {
-        Self { key, record }
+        Self { key, record, frozen: false }
+    }
+
+    /// The snapshot that a rotation left under `key`.
+    pub fn snapshot(key: StoreKey, record: Record) -> Self {
+        Self { key, record, frozen: true }
     }
 }
 

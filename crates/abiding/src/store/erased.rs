@@ -3,7 +3,7 @@
 
 use std::{future::Future, pin::Pin};
 
-use super::{Capabilities, Change, Committed, Created, Deleted, Expect, Store, Subjects, Sweep, Swept, Touched};
+use super::{Capabilities, Change, Committed, Created, Deleted, Expect, Leave, Store, Subjects, Sweep, Swept, Touched};
 use crate::{
     clock::Timestamp,
     error::Result,
@@ -31,7 +31,7 @@ pub(crate) trait DynStore: Send + Sync + 'static {
         to: &'a StoreKey,
         change: &'a Change,
         expect: Expect,
-        alias_until: Option<Timestamp>,
+        leave: Leave,
         now: Timestamp,
     ) -> Boxed<'a, Committed>;
     fn delete<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> Boxed<'a, Deleted>;
@@ -70,10 +70,10 @@ impl<S: Store> DynStore for S {
         to: &'a StoreKey,
         change: &'a Change,
         expect: Expect,
-        alias_until: Option<Timestamp>,
+        leave: Leave,
         now: Timestamp,
     ) -> Boxed<'a, Committed> {
-        Box::pin(Store::rotate(self, from, to, change, expect, alias_until, now))
+        Box::pin(Store::rotate(self, from, to, change, expect, leave, now))
     }
 
     fn delete<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> Boxed<'a, Deleted> {

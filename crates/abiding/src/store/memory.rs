@@ -15,7 +15,7 @@ use std::{
 };
 
 use super::{
-    Capabilities, Change, Committed, Created, Deleted, Expect, Scan, Store, Subjects, Sweep, Swept, Touched,
+    Capabilities, Change, Committed, Created, Deleted, Expect, Leave, Scan, Store, Subjects, Sweep, Swept, Touched,
 };
 use crate::{
     clock::Timestamp,
@@ -45,6 +45,7 @@ type Shard = HashMap<StoreKey, Box<Row>>;
 enum Row {
     Alias { to: StoreKey, until: Timestamp },
     Record(Record),
+    Snapshot { record: Record, until: Timestamp },
 }
 
 impl Row {
@@ -52,6 +53,15 @@ impl Row {
         match self {
             Self::Alias { until, .. } => *until <= now,
             Self::Record(record) => record.is_expired_at(now),
+            Self::Snapshot { record, until } => record.deadline().min(*until) <= now,
+        }
+    }
+
+    /// Whom the index of subjects lists it under.
+    fn subject(&self) -> Option<&SubjectKey> {
+        match self {
+            Self::Alias { .. } => None,
+            Self::Record(record) | Self::Snapshot { record, .. } => record.subject.as_ref(),
         }
     }
 }
@@ -85,12 +95,25 @@ impl MemoryStore {
         usize::from(key.as_bytes()[0]) % SHARDS
     }
 
-    /// Runs `act` on the living record that `key` leads to, with its shard locked.
+    /// Runs `act` on the living record that `key` leads to, with its shard locked; frozen ones aside.
     fn with_living<T>(
         &self,
         key: &StoreKey,
         now: Timestamp,
         act: impl FnOnce(&StoreKey, &mut Record) -> T,
+    ) -> Option<T> {
+        self.with_row(key, now, |key, row| match row {
+            Row::Record(record) => Some(act(key, record)),
+            Row::Alias { .. } | Row::Snapshot { .. } => None,
+        })?
+    }
+
+    /// Runs `act` on the record or snapshot that `key` leads to, with its shard locked.
+    fn with_row<T>(
+        &self,
+        key: &StoreKey,
+        now: Timestamp,
+        act: impl FnOnce(&StoreKey, &mut Row) -> T,
     ) -> Option<T> {
         let mut key = *key;
         for _ in 0..HOPS {
@@ -102,7 +125,7 @@ impl MemoryStore {
             }
             match &mut **row {
                 Row::Alias { to, .. } => key = *to,
-                Row::Record(record) => return Some(act(&key, record)),
+                row => return Some(act(&key, row)),
             }
         }
         None
@@ -110,9 +133,7 @@ impl MemoryStore {
 
     fn remove(&self, shard: &mut Shard, key: &StoreKey) -> Option<Row> {
         let row = *shard.remove(key)?;
-        if let Row::Record(Record { subject: Some(subject), .. }) = &row {
-            self.unlist(subject, key);
-        }
+        row.subject().iter().for_each(|subject| self.unlist(subject, key));
         Some(row)
     }
 
@@ -146,7 +167,7 @@ impl MemoryStore {
         to: &StoreKey,
         change: &Change,
         expect: Expect,
-        alias_until: Option<Timestamp>,
+        leave: Leave,
         now: Timestamp,
     ) -> Result<Committed> {
         for _ in 0..HOPS {
@@ -178,9 +199,12 @@ impl MemoryStore {
             }
             let moved = change.apply_moving(&found, to)?;
             self.remove(old_shard, &from);
-            if let Some(until) = alias_until {
-                old_shard.insert(from, Box::new(Row::Alias { to: *to, until }));
-            }
+            let left = match leave {
+                Leave::Alias(until) => Row::Alias { to: *to, until },
+                Leave::Snapshot(until) => Row::Snapshot { record: found.record, until },
+            };
+            self.list(left.subject().copied(), &from);
+            old_shard.insert(from, Box::new(left));
             let (version, subject) = (moved.version, moved.subject);
             let new_shard = pick(Self::index(to), first, &mut low, high.as_deref_mut());
             new_shard.insert(*to, Box::new(Row::Record(moved)));
@@ -219,7 +243,12 @@ impl Store for MemoryStore {
     }
 
     async fn load(&self, key: &StoreKey, now: Timestamp) -> Result<Option<Found>> {
-        Ok(self.with_living(key, now, |key, record| Found::new(*key, record.clone())))
+        let found = |key: &StoreKey, row: &mut Row| match row {
+            Row::Alias { .. } => None,
+            Row::Record(record) => Some(Found::new(*key, record.clone())),
+            Row::Snapshot { record, .. } => Some(Found::snapshot(*key, record.clone())),
+        };
+        Ok(self.with_row(key, now, found).flatten())
     }
 
     async fn commit(&self, key: &StoreKey, change: &Change, expect: Expect, now: Timestamp) -> Result<Committed> {
@@ -249,10 +278,10 @@ impl Store for MemoryStore {
         to: &StoreKey,
         change: &Change,
         expect: Expect,
-        alias_until: Option<Timestamp>,
+        leave: Leave,
         now: Timestamp,
     ) -> Result<Committed> {
-        self.rotate_now(from, to, change, expect, alias_until, now)
+        self.rotate_now(from, to, change, expect, leave, now)
     }
 
     async fn delete(&self, key: &StoreKey, now: Timestamp) -> Result<Deleted> {
@@ -262,7 +291,7 @@ impl Store for MemoryStore {
             match self.remove(&mut shard, &key) {
                 Some(row) if row.is_over(now) => return Ok(Deleted::Absent),
                 Some(Row::Alias { to, .. }) => key = to,
-                Some(Row::Record(_)) => return Ok(Deleted::Yes),
+                Some(Row::Record(_) | Row::Snapshot { .. }) => return Ok(Deleted::Yes),
                 None => return Ok(Deleted::Absent),
             }
         }
@@ -304,7 +333,7 @@ impl Scan for MemoryStore {
                 .filter(|(key, row)| after.is_none_or(|after| *key > after) && !row.is_over(now))
                 .filter_map(|(key, row)| match &**row {
                     Row::Record(record) => Some(Found::new(*key, record.clone())),
-                    Row::Alias { .. } => None,
+                    Row::Alias { .. } | Row::Snapshot { .. } => None,
                 })
                 .collect();
             found.sort_by_key(|found| found.key);
@@ -343,7 +372,7 @@ impl Subjects for MemoryStore {
             }
             for key in others {
                 let removed = self.remove(&mut self.shard(key), key);
-                ended += usize::from(removed.is_some_and(|row| !row.is_over(now)));
+                ended += usize::from(removed.is_some_and(|row| matches!(row, Row::Record(_)) && !row.is_over(now)));
             }
         }
     }

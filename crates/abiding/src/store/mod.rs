@@ -44,11 +44,13 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> impl Future<Output = Result<Created>> + Send;
 
-    /// The living record under `key`. Follows an alias that is not over. Never answers an ended record.
+    /// The living record under `key`. Follows an alias that is not over. Answers a snapshot that is not
+    /// over, marked as frozen. Never answers an ended record.
     fn load(&self, key: &StoreKey, now: Timestamp) -> impl Future<Output = Result<Option<Found>>> + Send;
 
     /// Merges `change` into the living record under `key`: `change.apply` on the record as it is at
-    /// that moment, atomically. Follows an alias. Creates nothing: an ended or absent record is `Gone`.
+    /// that moment, atomically. Follows an alias. Creates nothing: an ended, absent or frozen record is
+    /// `Gone`.
     /// Under [`Expect::Version`] a record of another version is left alone and handed back as `Stale`.
     fn commit(
         &self,
@@ -59,7 +61,8 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Committed>> + Send;
 
     /// Moves the idle deadline of the living record under `key`, and notes it was seen now; the payload
-    /// and the version stay. Follows an alias. Never moves a deadline back, and revives nothing.
+    /// and the version stay. Follows an alias. Never moves a deadline back, and revives nothing; a frozen
+    /// record is `Gone`.
     fn touch(
         &self,
         key: &StoreKey,
@@ -67,34 +70,35 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> impl Future<Output = Result<Touched>> + Send;
 
-    /// Commits `change` and moves the record to the key `to`, in one step. With `alias_until`, the old
-    /// key leads to the record until then; without, it is dead at once. Follows an alias: whoever
-    /// comes second moves the record that the first one moved. Refuses a taken `to`.
+    /// Commits `change` and moves the record to the key `to`, in one step; `leave` says what the old
+    /// key is good for afterwards. Follows an alias: whoever comes second moves the record that the
+    /// first one moved. Refuses a taken `to`. An ended, absent or frozen record is `Gone`.
     fn rotate(
         &self,
         from: &StoreKey,
         to: &StoreKey,
         change: &Change,
         expect: Expect,
-        alias_until: Option<Timestamp>,
+        leave: Leave,
         now: Timestamp,
     ) -> impl Future<Output = Result<Committed>> + Send;
 
-    /// Ends the record under `key` and every alias on the way to it. Absent is fine: it is over either way.
+    /// Ends the record or snapshot under `key` and every alias on the way to it. Absent is fine: it is
+    /// over either way.
     fn delete(&self, key: &StoreKey, now: Timestamp) -> impl Future<Output = Result<Deleted>> + Send;
 }
 
 /// Removes records that ended by themselves.
 pub trait Sweep: Store {
-    /// Removes up to `limit` ended records and aliases, without holding up anybody else for longer
+    /// Removes up to `limit` ended records, aliases and snapshots, without holding up anybody else for longer
     /// than a few milliseconds. Never removes a living one. A failed sweep may simply be repeated.
     fn sweep(&self, now: Timestamp, limit: usize) -> impl Future<Output = Result<Swept>> + Send;
 }
 
 /// Walks over all living records.
 pub trait Scan: Store {
-    /// Up to `limit` living records whose keys come after `after`, in the order of the keys. A record
-    /// that lives during the whole walk is seen exactly once.
+    /// Up to `limit` living records whose keys come after `after`, in the order of the keys; no aliases
+    /// and no snapshots. A record that lives during the whole walk is seen exactly once.
     fn scan(
         &self,
         after: Option<&StoreKey>,
@@ -105,14 +109,15 @@ pub trait Scan: Store {
 
 /// Finds and ends the sessions of a subject.
 pub trait Subjects: Store {
-    /// The living records of a subject, the most recently seen first.
+    /// The living records of a subject, the most recently seen first; no snapshots.
     fn of_subject(
         &self,
         subject: &SubjectKey,
         now: Timestamp,
     ) -> impl Future<Output = Result<Vec<Found>>> + Send;
 
-    /// Ends all sessions of a subject but the one under `except`, in one step. Answers how many.
+    /// Ends all records and snapshots of a subject but the record that `except` leads to, in one step.
+    /// Answers how many living ones.
     fn end_subject(
         &self,
         subject: &SubjectKey,
@@ -160,6 +165,28 @@ impl Expect {
         match self {
             Self::Any => true,
             Self::Version(expected) => expected == version,
+        }
+    }
+}
+
+/// What an old key is good for after a rotation, and until when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a store must handle both")]
+pub enum Leave {
+    /// It leads to the record until then: parallel tabs go on as if nothing had happened. For a new id
+    /// with the same privileges.
+    Alias(Timestamp),
+    /// It answers the record as it was before the change, frozen, until then: nobody reaches the new
+    /// privileges through the old id, yet a page that was under way still finds its data, and so does
+    /// whoever signs in again because the answer to the first time was lost.
+    Snapshot(Timestamp),
+}
+
+impl Leave {
+    /// When the old key is dead.
+    pub fn until(self) -> Timestamp {
+        match self {
+            Self::Alias(until) | Self::Snapshot(until) => until,
         }
     }
 }
@@ -269,10 +296,10 @@ impl<S: Store> Store for Arc<S> {
         to: &StoreKey,
         change: &Change,
         expect: Expect,
-        alias_until: Option<Timestamp>,
+        leave: Leave,
         now: Timestamp,
     ) -> impl Future<Output = Result<Committed>> + Send {
-        (**self).rotate(from, to, change, expect, alias_until, now)
+        (**self).rotate(from, to, change, expect, leave, now)
     }
 
     fn delete(&self, key: &StoreKey, now: Timestamp) -> impl Future<Output = Result<Deleted>> + Send {
