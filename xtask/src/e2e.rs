@@ -1,0 +1,21 @@
+//! `cargo xtask e2e`: the browser tests alone, against the demo as it is built now.
+
+use crate::{
+    chromium,
+    step::{Outcome, Step},
+    test::REQUIRED,
+};
+
+pub(crate) fn run(names: &[String]) -> Outcome {
+    prepare()?;
+    Step::cargo(&["test", "--package", "abiding-demo-e2e", "--"])
+        .arguments(names)
+        .env("ABIDING_REQUIRE", REQUIRED)
+        .run()
+}
+
+/// What the browser tests find in place: a browser, and the demo beside them in the target folder.
+pub(crate) fn prepare() -> Outcome {
+    chromium::ensure()?;
+    Step::cargo(&["build", "--workspace", "--bin", "abiding-demo"]).run()
+}

@@ -1,0 +1,37 @@
+//! `cargo xtask test`: everything that must hold, with nothing skipped; continuous integration runs this and no more.
+//! Installs what the browser tests need, runs every test of the workspace, and ends with one line on stdout: `N passed, N failed`.
+
+use crate::{
+    e2e, fmt, lint,
+    step::{Outcome, Step},
+    tally::Tally,
+};
+
+/// What `ABIDING_REQUIRE` asks of the tests: a test that needs one of these fails where it is missing.
+pub(crate) const REQUIRED: &str = "chromium";
+
+pub(crate) fn run(_: &[String]) -> Outcome {
+    // Each part runs whatever came of the one before, so that one run tells all there is to mend.
+    let formatted = fmt::run(&[]);
+    let linted = lint::run(&[]);
+    let prepared = e2e::prepare();
+
+    let mut tally = Tally::default();
+    let tested = Step::cargo(&["test", "--workspace", "--no-fail-fast"])
+        .env("ABIDING_REQUIRE", REQUIRED)
+        .run_reading(|line| tally.read(line));
+    if tested.is_err() && tally.failed == 0 {
+        // A binary that would not build, or that died before it could say its result.
+        tally.failed = 1;
+    }
+    tell(&tally);
+    formatted.and(linted).and(prepared).and(tested)
+}
+
+#[expect(clippy::print_stdout, reason = "the result is data, all else is talk")]
+fn tell(tally: &Tally) {
+    for name in &tally.failures {
+        eprintln!("failed: {name}");
+    }
+    println!("{tally}");
+}
