@@ -1,0 +1,50 @@
+//! Proves that a session store keeps the promises of `abiding`.
+//!
+//! For whoever writes a store, inside the project or outside it: everything here goes by the public
+//! traits of the core. For whoever tests an application: [`ManualClock`] moves time, [`Faulty`] makes
+//! a store fail.
+//!
+//! # A store of your own
+//! Implement [`abiding::Store`], and [`Sweep`](abiding::store::Sweep), [`Scan`](abiding::store::Scan)
+//! and [`Subjects`](abiding::store::Subjects) as far as your database allows. Add this crate to the
+//! `dev-dependencies`, and write one file `tests/conformance.rs`:
+//!
+//! ```
+//! # use abiding::MemoryStore as MyStore;
+//! # mod conformance_rs { use super::*;
+//! abiding_testkit::conformance! {
+//!     store: MyStore::new(),
+//!     powers: [scan, subjects, sweep],
+//! }
+//! # }
+//! ```
+//!
+//! That is a test for each promise, named as the sentence it proves, such as
+//! `commit::commit_to_a_record_that_is_gone_creates_nothing`; those in which many come at once are run
+//! in one task and on threads. What to do with a runtime, a connection that must be awaited, or a
+//! server that is not there, [`conformance!`] says. Keys are fresh and random and no test empties
+//! the store, so they may share one server with each other and with anything but a live application:
+//! what it keeps has ended by the clock of the tests, which begins at [`ManualClock::START`].
+//!
+//! A single promise is an ordinary function:
+//!
+//! ```
+//! use abiding_testkit::{Crowd, block_on, conformance};
+//!
+//! let store = abiding::MemoryStore::new();
+//! block_on(conformance::create::create_refuses_an_existing_key(&store));
+//! block_on(conformance::race::fifty_concurrent_commits_keep_fifty_keys(&store, Crowd::in_one_task()));
+//! ```
+//!
+//! # What it does not look at
+//! Durability, the length of a sweep, and several processes on one store are promises of a store's own
+//! documentation, to be tested beside it.
+
+mod clock;
+pub mod conformance;
+mod faults;
+mod run;
+
+pub use clock::ManualClock;
+pub use faults::{Fault, Faulty, Gate, Operation, Plan, cancel_at_every_await};
+pub use run::{Crowd, block_on};

@@ -1,0 +1,6 @@
+//! The promises, kept by the memory store.
+
+abiding_testkit::conformance! {
+    store: abiding::MemoryStore::new(),
+    powers: [scan, subjects, sweep],
+}
