@@ -34,27 +34,35 @@ impl std::fmt::Debug for Intent {
 
 impl Delta {
     pub(crate) fn set(&mut self, key: &str, value: Box<[u8]>) -> Result<()> {
+        self.put(key, Intent::Set(value))
+    }
+
+    pub(crate) fn put(&mut self, key: &str, intent: Intent) -> Result<()> {
         if key.len() > MAX_KEY_LEN {
             let context = format!("a key of {} bytes; the limit is {MAX_KEY_LEN}", key.len());
             return Err(Error::new(ErrorKind::Encode, "insert", context));
         }
-        if value.len() >= 1 << 28 {
+        if let Intent::Set(value) = &intent
+            && value.len() >= 1 << 28
+        {
             let context = format!("the value at {key:?} has {} bytes", value.len());
             return Err(Error::new(ErrorKind::TooLarge, "insert", context));
         }
-        self.put(key, Intent::Set(value));
+        match self.intents.iter_mut().find(|(known, _)| **known == *key) {
+            Some((_, known)) => *known = intent,
+            None => self.intents.push((key.into(), intent)),
+        }
         Ok(())
     }
 
     pub(crate) fn remove(&mut self, key: &str) {
-        if key.len() <= MAX_KEY_LEN {
-            self.put(key, Intent::Remove);
-        }
+        // A key that is too long to be stored is not there.
+        let _ = self.put(key, Intent::Remove);
     }
 
     /// Takes back whatever was intended with `key`.
     pub(crate) fn forget(&mut self, key: &str) {
-        self.intents.retain(|(known, _)| **known != *key);
+        self.retain(|known, _| known != key);
     }
 
     pub(crate) fn clear(&mut self) {
@@ -62,11 +70,15 @@ impl Delta {
         self.clears = true;
     }
 
-    fn put(&mut self, key: &str, intent: Intent) {
-        match self.intents.iter_mut().find(|(known, _)| **known == *key) {
-            Some((_, known)) => *known = intent,
-            None => self.intents.push((key.into(), intent)),
-        }
+    /// Takes back whatever was intended with the keys that `keep` refuses.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&str, &Intent) -> bool) {
+        self.intents.retain(|(key, intent)| keep(key, intent));
+    }
+
+    /// Takes back what `done` has carried out; what was intended since then stays.
+    pub(crate) fn subtract(&mut self, done: &Self) {
+        self.intents.retain(|(key, intent)| done.intent(key) != Some(intent));
+        self.clears &= !done.clears;
     }
 
     /// What shall become of `key`, if anything.

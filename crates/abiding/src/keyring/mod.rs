@@ -15,7 +15,7 @@ use std::{
 
 pub use key::{Key, KeyId};
 pub(crate) use seal::{Opened, Purpose};
-pub(crate) use token::{Context, Token, TokenRejection};
+pub(crate) use token::{Context, TokenRejection};
 
 use crate::{
     clock::Timestamp,

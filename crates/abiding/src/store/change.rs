@@ -156,7 +156,7 @@ impl Sealer {
         now: Timestamp,
     ) -> Result<Record> {
         let prefix = if self.0.seals { SEALED } else { PLAIN };
-        let mut payload = codec::encode(&[prefix], meta, entries, delta, 0);
+        let mut payload = codec::encode(&[prefix], meta, entries, delta);
         if payload.len() > self.0.limit {
             let context = format!("the session would have {} bytes; the limit is {}", payload.len(), self.0.limit);
             return Err(Error::new(ErrorKind::TooLarge, "commit", context));

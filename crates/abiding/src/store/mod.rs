@@ -17,7 +17,7 @@ pub mod sample;
 use std::{future::Future, sync::Arc};
 
 pub use change::Change;
-pub(crate) use change::{MetaEdit, Sealer};
+pub(crate) use change::{MetaEdit, SIZE_LIMIT, Sealer};
 pub(crate) use erased::{DynStore, DynSubjects, DynSweep};
 pub use memory::MemoryStore;
 

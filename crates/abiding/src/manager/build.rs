@@ -1,0 +1,280 @@
+//! Building a manager: a profile to begin with, refinements, and one check that refuses what cannot work.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{Manager, Place, Rejected, Shared};
+use crate::{
+    clock::{Clock, SystemClock},
+    cookie::CookieSpec,
+    engine::{Mode, Policy},
+    error::ConfigError,
+    expiry::Expiry,
+    id::Naming,
+    keyring::{Context, KeyRing},
+    store::{DynStore, DynSubjects, DynSweep, SIZE_LIMIT, Sealer, Store, Subjects, Sweep},
+};
+
+/// How long an old id leads to its session after a renewal: as long as parallel requests may be under way.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// Settings that belong together. A profile is data: print it, compare it, override any part of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    cookie: CookieSpec,
+    expiry: Expiry,
+    grace: Duration,
+}
+
+impl Profile {
+    /// For production, behind TLS: a `__Host-` cookie, idle 30 min, absolute 12 h.
+    ///
+    /// # Errors
+    /// None with the built-in name; the signature is that of the other constructors.
+    pub fn native() -> Result<Self, ConfigError> {
+        Ok(Self { cookie: CookieSpec::host("sid")?, expiry: Expiry::new(), grace: GRACE })
+    }
+
+    /// For plain http on this machine: the same without `Secure` and without the prefix that requires it.
+    ///
+    /// # Errors
+    /// None with the built-in name; the signature is that of the other constructors.
+    pub fn development() -> Result<Self, ConfigError> {
+        Ok(Self { cookie: CookieSpec::danger_insecure("sid")?, ..Self::native()? })
+    }
+}
+
+/// Everything but the place where sessions live.
+#[derive(Debug)]
+struct Settings {
+    keys: Option<KeyRing>,
+    profile: Result<Profile, ConfigError>,
+    cookie: Option<CookieSpec>,
+    expiry: Option<Expiry>,
+    realm: String,
+    clock: Box<dyn Clock>,
+    size_limit: usize,
+    keep_on_server_error: bool,
+}
+
+impl Settings {
+    fn new(keys: Option<KeyRing>) -> Self {
+        Self {
+            keys,
+            profile: Profile::native(),
+            cookie: None,
+            expiry: None,
+            realm: "default".into(),
+            clock: Box::new(SystemClock),
+            size_limit: SIZE_LIMIT,
+            keep_on_server_error: true,
+        }
+    }
+
+    fn build(
+        self,
+        place: Place,
+        sweep: Option<Arc<dyn DynSweep>>,
+        subjects: Option<Arc<dyn DynSubjects>>,
+    ) -> Result<Manager, ConfigError> {
+        let profile = self.profile?;
+        let cookie = self.cookie.unwrap_or(profile.cookie);
+        let expiry = self.expiry.unwrap_or(profile.expiry);
+        expiry.check()?;
+        let ring = self.keys.ok_or(ConfigError::Key {
+            problem: "is missing",
+            remedy: "give the manager a `KeyRing`; a key that is made anew at each start logs everybody out",
+        })?;
+        let (mode, seals) = match &place {
+            Place::Cookie => (Mode::ClientSide, true),
+            Place::Store(store) => (Mode::ServerSide, !store.capabilities().in_process),
+        };
+        let context =
+            |purpose: &[u8]| Context::new(&[purpose, self.realm.as_bytes(), cookie.name().as_bytes()]);
+        Ok(Manager(Arc::new(Shared {
+            clock: self.clock,
+            policy: Policy { mode, expiry },
+            place,
+            ring: ring.clone(),
+            naming: Naming::new(&self.realm),
+            sealer: Sealer::new(&self.realm, ring, seals, self.size_limit),
+            token_context: context(b"token"),
+            seal_context: context(b"cookie"),
+            realm: self.realm.into(),
+            cookie,
+            grace: profile.grace,
+            keep_on_server_error: self.keep_on_server_error,
+            sweep,
+            subjects,
+            rejected: Rejected::default(),
+        })))
+    }
+}
+
+/// The settings that both kinds of manager have.
+macro_rules! shared_settings {
+    () => {
+        /// The profile to begin with; [`Profile::native`] otherwise.
+        pub fn profile(mut self, profile: Result<Profile, ConfigError>) -> Self {
+            self.settings.profile = profile;
+            self
+        }
+
+        /// The cookie's name and attributes, instead of the profile's.
+        pub fn cookie(mut self, cookie: CookieSpec) -> Self {
+            self.settings.cookie = Some(cookie);
+            self
+        }
+
+        /// The lifetimes that a session begins with, instead of the profile's.
+        pub fn expiry(mut self, expiry: Expiry) -> Self {
+            self.settings.expiry = Some(expiry);
+            self
+        }
+
+        /// The name of this application: two with different realms may share a store and a key without
+        /// ever accepting each other's sessions. A changed realm ends every session.
+        pub fn realm(mut self, realm: &str) -> Self {
+            self.settings.realm = realm.into();
+            self
+        }
+
+        /// Another clock than the system's: for tests.
+        pub fn clock(mut self, clock: impl Clock) -> Self {
+            self.settings.clock = Box::new(clock);
+            self
+        }
+
+        /// Drops the changes of a request that is answered with a 5xx status, instead of keeping them.
+        /// A logout is carried out either way.
+        pub fn discard_on_server_error(mut self) -> Self {
+            self.settings.keep_on_server_error = false;
+            self
+        }
+    };
+}
+
+/// Builds a [`Manager`] that keeps sessions in a store.
+#[must_use = "a builder does nothing before `build`"]
+pub struct ManagerBuilder<S> {
+    store: Arc<S>,
+    settings: Settings,
+    sweep: Option<Arc<dyn DynSweep>>,
+    subjects: Option<Arc<dyn DynSubjects>>,
+}
+
+impl<S: Store> ManagerBuilder<S> {
+    pub(super) fn new(store: S) -> Self {
+        Self { store: Arc::new(store), settings: Settings::new(None), sweep: None, subjects: None }
+    }
+
+    shared_settings!();
+
+    /// The keys that vouch for sessions. Every process of the application needs the same ones.
+    pub fn keys(mut self, keys: KeyRing) -> Self {
+        self.settings.keys = Some(keys);
+        self
+    }
+
+    /// The most bytes of keys and values in one session: 64 KiB otherwise.
+    pub fn size_limit(mut self, bytes: usize) -> Self {
+        self.settings.size_limit = bytes;
+        self
+    }
+
+    /// Lets [`Manager::sweep`] remove what ended by itself.
+    pub fn sweeping(mut self) -> Self
+    where
+        S: Sweep,
+    {
+        self.sweep = Some(Arc::clone(&self.store) as _);
+        self
+    }
+
+    /// Lets [`Manager::sessions_of`] and [`Manager::end_subject`] find the sessions of a subject.
+    pub fn subjects(mut self) -> Self
+    where
+        S: Subjects,
+    {
+        self.subjects = Some(Arc::clone(&self.store) as _);
+        self
+    }
+
+    /// The manager.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for settings that cannot work, with the remedy.
+    pub fn build(self) -> Result<Manager, ConfigError> {
+        let store: Arc<dyn DynStore> = self.store;
+        self.settings.build(Place::Store(store), self.sweep, self.subjects)
+    }
+}
+
+impl<S> std::fmt::Debug for ManagerBuilder<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ManagerBuilder").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// Builds a [`Manager`] that keeps each session in its cookie.
+#[derive(Debug)]
+#[must_use = "a builder does nothing before `build`"]
+pub struct ClientSideBuilder {
+    settings: Settings,
+    irrevocable: bool,
+}
+
+impl ClientSideBuilder {
+    pub(super) fn new(keys: KeyRing) -> Self {
+        Self { settings: Settings::new(Some(keys)), irrevocable: false }
+    }
+
+    shared_settings!();
+
+    /// Says that you know it: whoever kept a copy of a cookie can present it until it expires, also
+    /// after the logout. Choose lifetimes accordingly.
+    pub fn irrevocable(mut self) -> Self {
+        self.irrevocable = true;
+        self
+    }
+
+    /// The manager.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for settings that cannot work, with the remedy, and if nobody said
+    /// [`irrevocable`](Self::irrevocable).
+    pub fn build(self) -> Result<Manager, ConfigError> {
+        if !self.irrevocable {
+            return Err(ConfigError::Lifetime {
+                value: "of a client-side session".into(),
+                remedy: "say `irrevocable()`, since a copied cookie outlives its logout, or use a store",
+            });
+        }
+        self.settings.build(Place::Cookie, None, None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::MemoryStore;
+
+    #[test]
+    fn a_manager_without_keys_is_refused_with_the_remedy() {
+        let error = Manager::builder(MemoryStore::new()).build().unwrap_err();
+        assert!(error.to_string().contains("KeyRing"), "{error}");
+    }
+
+    /// LC-9: a mode that cannot revoke has to be asked for by that name.
+    #[test]
+    fn client_side_sessions_must_be_called_irrevocable() {
+        let builder = || Manager::client_side(KeyRing::generate().unwrap());
+        assert!(builder().build().is_err());
+        assert!(builder().irrevocable().build().is_ok());
+    }
+
+    #[test]
+    fn lifetimes_that_cannot_work_are_refused_when_the_manager_is_built() {
+        let builder = Manager::builder(MemoryStore::new()).keys(KeyRing::generate().unwrap());
+        assert!(builder.expiry(Expiry::new().absolute(Duration::ZERO)).build().is_err());
+    }
+}

@@ -1,0 +1,275 @@
+//! The manager: opens a session when a request begins and settles it when the response is ready.
+//!
+//! Called by the adapters. It alone awaits stores; what to do it asks the engine. A manager is cheap to
+//! clone, and every clone is the same one.
+//!
+//! What happens at the edges, and is tested:
+//!
+//! | when | then |
+//! |---|---|
+//! | the handler answers 5xx | its changes are kept, or dropped with [`ManagerBuilder::discard_on_server_error`] |
+//! | the handler panics, or the client goes away before it is done | nothing of the request is kept, except what `update` and `save` had committed |
+//! | the client goes away during the commit | the whole change is in, or none of it |
+//! | the body is streamed, or the connection upgraded | the session is settled when the head of the response is ready; later changes need [`Session::save`] |
+//! | the store fails | the request fails (503), also a reading one; a failed touch alone is only logged |
+//! | the session ended while the request ran | what it wrote is dropped and the request fails (409); who only read gets the answer |
+
+mod build;
+mod close;
+mod open;
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+pub use build::{ClientSideBuilder, ManagerBuilder, Profile};
+pub use close::{Closing, Summary};
+pub(crate) use close::{breach, gone_is_an_answer};
+
+use crate::{
+    clock::{Clock, Timestamp},
+    cookie::{self, CookieSpec, Presented},
+    engine::{Known, Policy, State},
+    error::{Error, ErrorKind, Result},
+    id::Naming,
+    keyring::{Context, KeyRing, TokenRejection},
+    session::{Info, Session},
+    store::{Capabilities, DynStore, DynSubjects, DynSweep, Sealer, Store, Swept},
+};
+
+/// Opens, keeps and ends the sessions of one application.
+#[derive(Clone)]
+pub struct Manager(pub(crate) Arc<Shared>);
+
+/// What every session of a manager shares.
+pub(crate) struct Shared {
+    pub(crate) clock: Box<dyn Clock>,
+    pub(crate) policy: Policy,
+    pub(crate) place: Place,
+    cookie: CookieSpec,
+    ring: KeyRing,
+    realm: Box<str>,
+    naming: Naming,
+    pub(crate) sealer: Sealer,
+    token_context: Context,
+    seal_context: Context,
+    grace: Duration,
+    keep_on_server_error: bool,
+    sweep: Option<Arc<dyn DynSweep>>,
+    subjects: Option<Arc<dyn DynSubjects>>,
+    rejected: Rejected,
+}
+
+/// Where sessions live.
+pub(crate) enum Place {
+    Cookie,
+    Store(Arc<dyn DynStore>),
+}
+
+impl Manager {
+    /// A manager that keeps sessions in `store`, with the native profile until told otherwise.
+    ///
+    /// ```
+    /// use abiding::{KeyRing, Manager, MemoryStore};
+    ///
+    /// let manager = Manager::builder(MemoryStore::new()).keys(KeyRing::generate()?).build()?;
+    /// assert_eq!(manager.cookie().name(), "__Host-Http-sid");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn builder<S: Store>(store: S) -> ManagerBuilder<S> {
+        ManagerBuilder::new(store)
+    }
+
+    /// A manager that keeps each session in its cookie, sealed: nothing to run, at most 4,096 bytes,
+    /// the last of two concurrent writes wins, and a session cannot be ended from the server's side.
+    pub fn client_side(keys: KeyRing) -> ClientSideBuilder {
+        ClientSideBuilder::new(keys)
+    }
+
+    /// The session of a request with these `Cookie` headers. Looks for the cookie and does no more:
+    /// nothing is verified, decoded or fetched before the handler looks at the session.
+    pub fn open<'a>(&self, cookie_headers: impl IntoIterator<Item = &'a [u8]>) -> Session {
+        let (known, ambiguous) = match cookie::find(cookie_headers, self.0.cookie.name()) {
+            Presented::Value(value) => (Known::Unopened(value.into()), false),
+            Presented::Nothing => (Known::Nobody, false),
+            Presented::Duplicate => {
+                self.0.rejected.count(Rejection::Duplicate);
+                (Known::Nobody, true)
+            }
+            Presented::TooLarge => {
+                self.0.rejected.count(Rejection::Malformed);
+                (Known::Nobody, false)
+            }
+        };
+        let mut state = State::new(known);
+        state.ambiguous = ambiguous;
+        Session::new(Arc::clone(&self.0), state)
+    }
+
+    /// Removes up to `limit` sessions that ended by themselves. Call it now and then, from one task.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] unless the builder was told [`sweeping`](ManagerBuilder::sweeping).
+    pub async fn sweep(&self, limit: usize) -> Result<Swept> {
+        match &self.0.sweep {
+            Some(store) => store.sweep(self.0.clock.now(), limit).await,
+            None => Err(Error::new(ErrorKind::Unsupported, "sweep", "build the manager with `sweeping()`")),
+        }
+    }
+
+    /// The living sessions of a subject, the most recently seen first.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] unless the builder was told [`subjects`](ManagerBuilder::subjects).
+    pub async fn sessions_of(&self, subject: &str) -> Result<Vec<Info>> {
+        let (store, now) = (self.subjects("sessions_of")?, self.0.clock.now());
+        let mut sessions = Vec::new();
+        for key in self.0.ring.subject_keys(&self.0.realm, subject, now) {
+            for found in store.of_subject(&key, now).await? {
+                if let Some((meta, entries)) = self.0.sealer.open(&found.key, &found.record, now)? {
+                    sessions.push(Info::of_record(&meta, &entries, &found.record, now));
+                }
+            }
+        }
+        sessions.sort_by_key(|info| std::cmp::Reverse(info.seen));
+        Ok(sessions)
+    }
+
+    /// Ends every session of a subject, and answers how many there were. To spare the one that asks,
+    /// use [`Session::end_others`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] unless the builder was told [`subjects`](ManagerBuilder::subjects).
+    pub async fn end_subject(&self, subject: &str) -> Result<usize> {
+        let (store, now) = (self.subjects("end_subject")?, self.0.clock.now());
+        let mut ended = 0;
+        for key in self.0.ring.subject_keys(&self.0.realm, subject, now) {
+            ended += store.end_subject(&key, None, now).await?;
+        }
+        Ok(ended)
+    }
+
+    fn subjects(&self, operation: &'static str) -> Result<&dyn DynSubjects> {
+        self.0.subjects(operation)
+    }
+
+    /// The cookie's name and attributes.
+    pub fn cookie(&self) -> &CookieSpec {
+        &self.0.cookie
+    }
+
+    /// What the store is; `None` if sessions live in their cookies.
+    pub fn store(&self) -> Option<Capabilities> {
+        match &self.0.place {
+            Place::Cookie => None,
+            Place::Store(store) => Some(store.capabilities()),
+        }
+    }
+
+    /// The ring that vouches for this manager's sessions.
+    pub fn keys(&self) -> &KeyRing {
+        &self.0.ring
+    }
+
+    /// The instant now, by the manager's clock.
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// How many cookies were refused since the manager was built, by reason.
+    pub fn rejections(&self) -> Vec<(Rejection, u64)> {
+        Rejection::ALL.iter().map(|&reason| (reason, self.0.rejected.of(reason))).collect()
+    }
+}
+
+impl Shared {
+    pub(crate) fn subjects(&self, operation: &'static str) -> Result<&dyn DynSubjects> {
+        let missing = || Error::new(ErrorKind::Unsupported, operation, "build the manager with `subjects()`");
+        self.subjects.as_deref().ok_or_else(missing)
+    }
+
+    pub(crate) fn subject_keys(&self, subject: &str) -> Vec<crate::record::SubjectKey> {
+        self.ring.subject_keys(&self.realm, subject, self.clock.now())
+    }
+}
+
+impl fmt::Debug for Manager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Manager")
+            .field("store", &self.store().map(|store| store.name))
+            .field("realm", &self.0.realm)
+            .field("policy", &self.0.policy)
+            .field("cookie", &self.0.cookie)
+            .field("ring", &self.0.ring)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("realm", &self.realm).finish_non_exhaustive()
+    }
+}
+
+/// Why a cookie was not taken for a session. The visitor is told nothing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// A key of the ring is named, but the cookie is not its work.
+    BadTag,
+    /// Two cookies of the name.
+    Duplicate,
+    /// Its seal is genuine and its time is over.
+    Expired,
+    /// It is no token or seal at all.
+    Malformed,
+    /// Its key was revoked.
+    RevokedKey,
+    /// It is genuine, and the store knows no such session (any more).
+    UnknownId,
+    /// Its key is not in the ring.
+    UnknownKey,
+}
+
+impl Rejection {
+    const ALL: [Self; 7] = [
+        Self::BadTag,
+        Self::Duplicate,
+        Self::Expired,
+        Self::Malformed,
+        Self::RevokedKey,
+        Self::UnknownId,
+        Self::UnknownKey,
+    ];
+}
+
+impl From<TokenRejection> for Rejection {
+    fn from(rejection: TokenRejection) -> Self {
+        match rejection {
+            TokenRejection::BadTag => Self::BadTag,
+            TokenRejection::Malformed => Self::Malformed,
+            TokenRejection::RevokedKey => Self::RevokedKey,
+            TokenRejection::UnknownKey => Self::UnknownKey,
+        }
+    }
+}
+
+/// Counts what was refused (ID-7).
+#[derive(Debug, Default)]
+pub(crate) struct Rejected([AtomicU64; Rejection::ALL.len()]);
+
+impl Rejected {
+    pub(crate) fn count(&self, reason: Rejection) {
+        self.0[reason as usize].fetch_add(1, Ordering::Relaxed);
+        tracing::debug!(?reason, "session cookie refused");
+    }
+
+    fn of(&self, reason: Rejection) -> u64 {
+        self.0[reason as usize].load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,111 @@
+//! The way in: from a cookie's value to a session that can be read.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
+use super::{Place, Rejection, Shared};
+use crate::{
+    clock::Timestamp,
+    codec,
+    engine::{Credential, Known, Live, State},
+    error::Result,
+    keyring::{Opened, Purpose},
+    record::{Found, Version},
+};
+
+/// First byte of a sealed cookie, before the seal. A token begins with 0x01.
+pub(super) const SEALED_COOKIE: u8 = 0x02;
+
+impl Shared {
+    /// Looks at the cookie's value, once, when the handler first looks at the session. No I/O.
+    pub(crate) fn present(&self, state: &mut State) {
+        state.accessed = true;
+        let Known::Unopened(value) = &state.known else { return };
+        let opened = match &self.place {
+            Place::Cookie => self.open_sealed(value),
+            Place::Store(_) => self.open_token(value),
+        };
+        state.known = opened.unwrap_or_else(|reason| {
+            self.rejected.count(reason);
+            match reason {
+                Rejection::Expired | Rejection::RevokedKey => Known::Ended,
+                _ => Known::Nobody,
+            }
+        });
+    }
+
+    fn open_token(&self, value: &[u8]) -> Result<Known, Rejection> {
+        let token = self.ring.open_token(&self.token_context, value)?;
+        let key = self.naming.store_key(&token.id);
+        let old_key = token.key != self.ring.signer_at(self.clock.now());
+        Ok(Known::Unread(Credential { id: token.id, key, old_key }))
+    }
+
+    /// A sealed cookie is `0x02 seal(seen:i64 idle_deadline:i64 payload)` in base64url.
+    fn open_sealed(&self, value: &[u8]) -> Result<Known, Rejection> {
+        let bytes = URL_SAFE_NO_PAD.decode(value).map_err(|_| Rejection::Malformed)?;
+        let Some((&SEALED_COOKIE, sealed)) = bytes.split_first() else { return Err(Rejection::Malformed) };
+        let opened = self.ring.open(Purpose::Cookie, &self.seal_context, sealed);
+        let (text, key) = match opened.map_err(|_| Rejection::Malformed)? {
+            Opened::Text(text, key) => (text, key),
+            Opened::Forged => return Err(Rejection::BadTag),
+            Opened::Malformed => return Err(Rejection::Malformed),
+            Opened::RevokedKey => return Err(Rejection::RevokedKey),
+            Opened::UnknownKey => return Err(Rejection::UnknownKey),
+        };
+        let instant = |at: usize| -> Option<Timestamp> {
+            let bytes = text.get(at..at + 8)?.try_into().ok()?;
+            Some(Timestamp::from_millis(i64::from_le_bytes(bytes)))
+        };
+        let (Some(seen), Some(idle_deadline)) = (instant(0), instant(8)) else { return Err(Rejection::Malformed) };
+        let (meta, entries) = codec::parse(text.into(), 16).map_err(|_| Rejection::Malformed)?;
+        let now = self.clock.now();
+        if meta.absolute_deadline.min(idle_deadline) <= now {
+            return Err(Rejection::Expired);
+        }
+        let live = Live {
+            meta,
+            entries,
+            version: Version::FIRST,
+            seen,
+            idle_deadline,
+            moved: false,
+            frozen: false,
+            old_key: key != self.ring.signer_at(now),
+        };
+        Ok(Known::Live(None, Box::new(live)))
+    }
+
+    /// Reads the record that `credential` leads to.
+    pub(crate) async fn load(&self, credential: Credential) -> Result<Known> {
+        let Place::Store(store) = &self.place else { return Ok(Known::Nobody) };
+        let found = store.load(&credential.key, self.clock.now()).await?;
+        match found.map(|found| self.live(&credential, &found)).transpose()?.flatten() {
+            Some(live) => Ok(Known::Live(Some(credential), Box::new(live))),
+            None => {
+                self.rejected.count(Rejection::UnknownId);
+                Ok(Known::Ended)
+            }
+        }
+    }
+
+    /// What a record holds; `None` if its session has ended.
+    pub(crate) fn live(&self, credential: &Credential, found: &Found) -> Result<Option<Live>> {
+        let record = &found.record;
+        let now = self.clock.now();
+        // A store that hands out what is over is not believed (ST-9).
+        if record.is_expired_at(now) {
+            return Ok(None);
+        }
+        let opened = self.sealer.open(&found.key, record, now)?;
+        Ok(opened.map(|(meta, entries)| Live {
+            meta,
+            entries,
+            version: record.version,
+            seen: record.seen,
+            idle_deadline: record.idle_deadline,
+            moved: found.key != credential.key,
+            frozen: found.frozen,
+            old_key: credential.old_key,
+        }))
+    }
+}

@@ -1,0 +1,486 @@
+//! The session as a handler holds it: read, change, renew, sign in, end.
+//!
+//! Made by [`Manager::open`](crate::Manager::open), settled by [`Manager::close`](crate::Manager::close).
+//! Methods that need what was stored are `async` and fetch it once; the others only note what is to be
+//! done when the response is ready.
+
+mod flash;
+mod info;
+mod typed;
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+pub use flash::Flash;
+pub use info::Info;
+use serde::{Serialize, de::DeserializeOwned};
+pub use typed::Typed;
+use zeroize::Zeroizing;
+
+use crate::{
+    codec::{self, Entries, MAX_SUBJECT_LEN},
+    delta::{Delta, Intent},
+    engine::{Credential, Fate, Known, Live, State},
+    error::{Error, ErrorKind, Result},
+    manager::{Place, Shared, breach, gone_is_an_answer},
+    store::{Committed, Expect, MetaEdit},
+};
+
+/// How often an update is computed anew because another one came first. Every round somebody gets
+/// through, so so many would have to be under way on one session.
+const UPDATE_ROUNDS: usize = 1_000;
+
+/// A visitor's session, during one request. Clones are the same session.
+#[derive(Clone)]
+pub struct Session {
+    shared: Arc<Shared>,
+    desk: Arc<Mutex<Desk>>,
+}
+
+/// What lies on the desk while a request runs.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    pub(crate) state: State,
+    /// The cookie to be sent, once something decided on one.
+    pub(crate) set_cookie: Option<Zeroizing<String>>,
+    /// Whether the response has left: no cookie can be sent any more.
+    pub(crate) closed: bool,
+    /// What went wrong where it could not be told, and has to fail the request.
+    pub(crate) failure: Option<Error>,
+    pub(crate) reads: u32,
+    pub(crate) commits: u32,
+}
+
+impl Desk {
+    /// Takes note of what a read has shown.
+    pub(crate) fn learn(&mut self, known: Known) {
+        self.reads += 1;
+        // Another task of the same request may have been faster, or ended the session meanwhile.
+        if let Known::Unread(_) = self.state.known {
+            self.state.known = known;
+            self.state.rebase();
+        }
+    }
+
+    /// Takes note of what was carried out. With a `credential`, what was read before is out of date.
+    pub(crate) fn settled(
+        &mut self,
+        delta: &Delta,
+        cookie: Option<Zeroizing<String>>,
+        credential: Option<Credential>,
+    ) {
+        self.state.delta.subtract(delta);
+        self.state.edit = MetaEdit::default();
+        self.state.fate = Fate::Keep;
+        self.state.ends = None;
+        self.state.ambiguous = false;
+        self.state.touch = false;
+        self.set_cookie = cookie.or(self.set_cookie.take());
+        if let Some(credential) = credential {
+            self.state.known = Known::Unread(credential);
+        }
+    }
+}
+
+/// How a session stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Standing {
+    /// The visitor presented a genuine session, and it is over: expired, signed out, or revoked.
+    Ended,
+    /// It lives.
+    Live,
+    /// There is none (yet).
+    None,
+}
+
+impl Session {
+    pub(crate) fn new(shared: Arc<Shared>, state: State) -> Self {
+        let desk =
+            Desk { state, set_cookie: None, closed: false, failure: None, reads: 0, commits: 0 };
+        Self { shared, desk: Arc::new(Mutex::new(desk)) }
+    }
+
+    pub(crate) fn desk(&self) -> &Mutex<Desk> {
+        &self.desk
+    }
+
+    /// The value at `key`, as it was stored or as this request has set it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Decode`] if it is not a `T`; otherwise the store failed.
+    pub async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
+        self.read().await?;
+        let desk = lock(&self.desk);
+        desk.state.value(key).map(|value| codec::decode_value(key, value)).transpose()
+    }
+
+    /// Whether there is a value at `key`.
+    ///
+    /// # Errors
+    /// If the store failed.
+    pub async fn contains(&self, key: &str) -> Result<bool> {
+        self.read().await?;
+        Ok(lock(&self.desk).state.value(key).is_some())
+    }
+
+    /// The keys that have a value, in the order in which they came.
+    ///
+    /// # Errors
+    /// If the store failed.
+    pub async fn keys(&self) -> Result<Vec<String>> {
+        self.read().await?;
+        Ok(lock(&self.desk).state.entries().map(|(key, _)| key.into()).collect())
+    }
+
+    /// Sets the value at `key`. Fetches nothing: it neither waits for other requests nor undoes what
+    /// they do to other keys. Setting a value that is equal to the one read is no change.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Encode`] if the value or the key cannot be stored.
+    pub fn insert<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<()> {
+        let value = codec::encode_value(key, value)?;
+        self.change(|state| state.set(key, value))
+    }
+
+    /// Removes the value at `key`, if there is one. Fetches nothing.
+    pub fn remove(&self, key: &str) {
+        self.change(|state| state.delta.remove(key));
+    }
+
+    /// Removes all values; the session itself goes on.
+    pub fn clear(&self) {
+        self.change(|state| state.delta.clear());
+    }
+
+    /// Computes the value at `key` from the one that is there, and stores it at once and atomically:
+    /// if another request comes first, `f` runs again on what that one stored. Answers what is stored.
+    ///
+    /// What the request has set before goes along. In a session that has not begun, and in one that
+    /// lives in its cookie, the value is stored with the rest when the response is ready.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Gone`] if the session ended meanwhile, [`ErrorKind::Contended`] after a thousand
+    /// rounds, [`ErrorKind::Decode`] and [`ErrorKind::Encode`] as for [`get`](Self::get) and
+    /// [`insert`](Self::insert); otherwise the store failed.
+    pub async fn update<T, F>(&self, key: &str, mut f: F) -> Result<T>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnMut(Option<T>) -> T,
+    {
+        let mut result = None;
+        self.modify(key, |old| {
+            let value = f(old);
+            let encoded = codec::encode_value(key, &value);
+            result = Some(value);
+            encoded.map(Some)
+        })
+        .await?;
+        result.ok_or_else(|| breach("update"))
+    }
+
+    /// The same with encoded values; `None` removes.
+    async fn modify<T: DeserializeOwned>(
+        &self,
+        key: &str,
+        mut f: impl FnMut(Option<T>) -> Result<Option<Box<[u8]>>>,
+    ) -> Result<()> {
+        self.read().await?;
+        for _ in 0..UPDATE_ROUNDS {
+            let (credential, change, version) = {
+                let mut desk = lock(&self.desk);
+                let state = &mut desk.state;
+                let old = state.value(key).map(|value| codec::decode_value(key, value)).transpose()?;
+                let new = f(old)?;
+                let same = match (state.value(key), &new) {
+                    (Some(old), Some(new)) => codec::equal_values(old, new),
+                    (old, new) => old.is_none() && new.is_none(),
+                };
+                let intended = match new {
+                    Some(value) => Intent::Set(value),
+                    None => Intent::Remove,
+                };
+                let (credential, version) = match &state.known {
+                    // What was read is what will be stored: nothing to do.
+                    Known::Live(..) if same => return Ok(()),
+                    Known::Live(Some(credential), live) => (credential.clone(), live.version),
+                    _ => return state.delta.put(key, intended),
+                };
+                let mut delta = state.delta.clone();
+                delta.put(key, intended)?;
+                let change = self.shared.change(delta, MetaEdit::default(), self.shared.clock.now());
+                (credential, change, version)
+            };
+            let Place::Store(store) = &self.shared.place else { return Err(breach("update")) };
+            let expect = Expect::Version(version);
+            let committed = store.commit(&credential.key, &change, expect, change.now).await;
+            let mut desk = lock(&self.desk);
+            match gone_is_an_answer(committed)? {
+                Committed::Yes(version) => {
+                    desk.commits += 1;
+                    return desk.state.advance(&change, version);
+                }
+                Committed::Stale(found) => match self.shared.live(&credential, &found)? {
+                    Some(live) => desk.state.known = Known::Live(Some(credential), Box::new(live)),
+                    None => {
+                        drop(desk);
+                        return Err(self.shared.ended(&self.desk));
+                    }
+                },
+                Committed::Gone => {
+                    drop(desk);
+                    return Err(self.shared.ended(&self.desk));
+                }
+                Committed::KeyTaken => return Err(breach("update")),
+            }
+        }
+        Err(Error::new(ErrorKind::Contended, "update", format!("too many requests change {key:?} at once")))
+    }
+
+    /// Takes a new id. Requests that are under way with the old one go on for a short grace.
+    pub fn renew(&self) {
+        self.change(|state| {
+            if state.fate == Fate::Keep {
+                state.fate = Fate::Renew;
+            }
+        });
+    }
+
+    /// Signs `subject` in: takes a new id, keeps what the visitor had, and begins the absolute lifetime
+    /// anew. The old id reaches none of the new privileges.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Encode`] if `subject` is empty or longer than 255 bytes.
+    pub fn login(&self, subject: &str) -> Result<()> {
+        if subject.is_empty() || subject.len() > MAX_SUBJECT_LEN {
+            let context = format!("a subject of {} bytes; use 1 to {MAX_SUBJECT_LEN}", subject.len());
+            return Err(Error::new(ErrorKind::Encode, "login", context));
+        }
+        let now = self.shared.clock.now();
+        let deadline = self.shared.policy.expiry.absolute_deadline(now);
+        self.change(|state| {
+            state.fate = Fate::SignIn;
+            state.edit.subject = Some(Some(subject.into()));
+            state.edit.authenticated = Some(Some(now));
+            state.edit.elevated_until = Some(None);
+            state.edit.absolute_deadline.get_or_insert(deadline);
+        });
+        Ok(())
+    }
+
+    /// Raises the privileges of a signed-in session for so long (`Info::elevated` tells), under a new
+    /// id: the old one leads to the session without them, for a short grace.
+    pub fn elevate(&self, duration: Duration) {
+        let until = self.shared.clock.now().after(duration);
+        self.change(|state| {
+            if state.fate != Fate::SignIn {
+                state.fate = Fate::Elevate;
+            }
+            state.edit.elevated_until = Some(Some(until));
+        });
+    }
+
+    /// Ends the session. What is set afterwards, a farewell message say, is a session of its own.
+    pub fn logout(&self) {
+        self.change(State::end);
+    }
+
+    /// Gives this session lifetimes of its own: the absolute one begins now.
+    pub fn set_expiry(&self, expiry: crate::Expiry) -> Result<(), crate::ConfigError> {
+        expiry.check()?;
+        let now = self.shared.clock.now();
+        self.change(|state| {
+            state.edit.absolute_deadline = Some(expiry.absolute_deadline(now));
+            state.edit.idle = Some(expiry.idle_timeout());
+        });
+        Ok(())
+    }
+
+    /// Whether the cookie outlives the browser, as long as the session may; not so by default.
+    pub fn set_persistent(&self, persistent: bool) {
+        self.change(|state| state.edit.persistent = Some(persistent));
+    }
+
+    /// Notes that the session is in use, whether or not the touch threshold has passed.
+    ///
+    /// # Errors
+    /// If the store failed.
+    pub async fn touch(&self) -> Result<()> {
+        self.read().await?;
+        lock(&self.desk).state.touch = true;
+        Ok(())
+    }
+
+    /// How the session stands; fetches it.
+    ///
+    /// # Errors
+    /// If the store failed.
+    pub async fn standing(&self) -> Result<Standing> {
+        self.read().await?;
+        Ok(match lock(&self.desk).state.known {
+            Known::Live(..) => Standing::Live,
+            Known::Ended => Standing::Ended,
+            Known::Nobody | Known::Unopened(_) | Known::Unread(_) => Standing::None,
+        })
+    }
+
+    /// Who is signed in, if anybody.
+    ///
+    /// # Errors
+    /// If the store failed.
+    pub async fn subject(&self) -> Result<Option<String>> {
+        self.read().await?;
+        let desk = lock(&self.desk);
+        Ok(match (&desk.state.edit.subject, &desk.state.known) {
+            (Some(subject), _) => subject.as_deref().map(Into::into),
+            (None, Known::Live(_, live)) => live.meta.subject.as_deref().map(Into::into),
+            (None, _) => None,
+        })
+    }
+
+    /// What the library knows of the session as it is stored; `None` if there is none.
+    ///
+    /// # Errors
+    /// If the store failed.
+    pub async fn info(&self) -> Result<Option<Info>> {
+        self.read().await?;
+        Ok(match &lock(&self.desk).state.known {
+            Known::Live(_, live) => Some(Info::of(live, self.shared.clock.now())),
+            _ => None,
+        })
+    }
+
+    /// Ends the other sessions of this session's subject, and answers how many there were.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] unless the manager was built with
+    /// [`subjects`](crate::ManagerBuilder::subjects); otherwise the store failed.
+    pub async fn end_others(&self) -> Result<usize> {
+        let store = self.shared.subjects("end_others")?;
+        let Some(subject) = self.subject().await? else { return Ok(0) };
+        let own = match &lock(&self.desk).state.known {
+            Known::Live(Some(credential), _) => Some(credential.key),
+            _ => None,
+        };
+        let mut ended = 0;
+        for key in self.shared.subject_keys(&subject) {
+            ended += store.end_subject(&key, own.as_ref(), self.shared.clock.now()).await?;
+        }
+        Ok(ended)
+    }
+
+    /// Stores what was changed so far, now: before a long stream, or after the response has left.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Gone`] if the session ended meanwhile, [`ErrorKind::Unsupported`] if the response
+    /// has left and the change needs a cookie: a session that begins, signs in, or lives in its cookie.
+    pub async fn save(&self) -> Result<()> {
+        let closed = {
+            let desk = lock(&self.desk);
+            let needs_cookie = !matches!(desk.state.known, Known::Live(Some(_), _) | Known::Unread(_))
+                || desk.state.fate != Fate::Keep;
+            desk.closed && needs_cookie && !desk.state.delta.is_empty()
+        };
+        if closed {
+            let context = "the response has left, and its cookie with it; save before answering";
+            return Err(Error::new(ErrorKind::Unsupported, "save", context));
+        }
+        self.shared.perform(&self.desk).await.map(drop)
+    }
+
+    /// Fetches the session unless that was done.
+    async fn read(&self) -> Result<()> {
+        let credential = {
+            let mut desk = lock(&self.desk);
+            self.shared.present(&mut desk.state);
+            match &desk.state.known {
+                Known::Unread(credential) => credential.clone(),
+                _ => return Ok(()),
+            }
+        };
+        let known = self.shared.load(credential).await?;
+        lock(&self.desk).learn(known);
+        Ok(())
+    }
+
+    fn change<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        let mut desk = lock(&self.desk);
+        self.shared.present(&mut desk.state);
+        act(&mut desk.state)
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Session(..)")
+    }
+}
+
+/// The values of a session as they are with what the request changed.
+impl State {
+    fn base(&self) -> Option<&Entries> {
+        match &self.known {
+            Known::Live(_, live) if !self.delta.clears() => Some(&live.entries),
+            _ => None,
+        }
+    }
+
+    fn value(&self, key: &str) -> Option<&[u8]> {
+        match self.delta.intent(key) {
+            Some(Intent::Set(value)) => Some(value),
+            Some(Intent::Remove) => None,
+            None => self.base()?.find(key),
+        }
+    }
+
+    fn entries(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let base = self.base().into_iter().flat_map(Entries::iter).map(|entry| entry.key);
+        let is_new = |key: &&str| self.base().is_none_or(|base| base.find(key).is_none());
+        let new = self.delta.intents().map(|(key, _)| key).filter(is_new);
+        base.chain(new).filter_map(|key| Some((key, self.value(key)?)))
+    }
+
+    fn set(&mut self, key: &str, value: Box<[u8]>) -> Result<()> {
+        let unchanged = self.base().and_then(|base| base.find(key));
+        if unchanged.is_some_and(|known| codec::equal_values(known, &value)) {
+            self.delta.forget(key);
+            return Ok(());
+        }
+        self.delta.set(key, value)
+    }
+
+    /// Drops the intents that what was read shows to be no change.
+    fn rebase(&mut self) {
+        let Known::Live(_, live) = &self.known else { return };
+        if self.delta.clears() {
+            return;
+        }
+        self.delta.retain(|key, intent| match (live.entries.find(key), intent) {
+            (Some(known), Intent::Set(value)) => !codec::equal_values(known, value),
+            (None, Intent::Remove) => false,
+            _ => true,
+        });
+    }
+
+    /// Takes note of a change that was merged into exactly what was read.
+    fn advance(&mut self, change: &crate::store::Change, version: crate::Version) -> Result<()> {
+        self.delta.subtract(&change.delta);
+        if let Known::Live(_, live) = &mut self.known {
+            let Live { meta, entries, .. } = &**live;
+            let payload = codec::encode(b"", meta, entries, &change.delta);
+            (_, live.entries) = codec::parse(payload.into(), 0)?;
+            live.version = version;
+            live.seen = live.seen.max(change.now);
+            live.idle_deadline = live.idle_deadline.max(live.meta.idle_deadline(change.now));
+        }
+        Ok(())
+    }
+}
+
+/// A panic while the lock was held leaves no half-made change behind, so a poisoned one is as good as any.
+pub(crate) fn lock(desk: &Mutex<Desk>) -> MutexGuard<'_, Desk> {
+    desk.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,125 @@
+//! A session as a struct: each field is a key, and what changed is written by itself.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    ops::{Deref, DerefMut},
+};
+
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
+
+use super::{Session, lock};
+use crate::{
+    codec,
+    error::{Error, ErrorKind, Result},
+};
+
+/// The fields of a struct in a session. Change them as you would any struct's: when it is dropped, the
+/// fields whose values differ from what was read are set, and a field that became `None` is removed.
+///
+/// Each field is a key of its own, so two requests that change different fields both keep their
+/// change. Keys that are no field of `T` are left alone. If a field cannot be stored, the request fails
+/// when it is settled.
+pub struct Typed<T: Serialize> {
+    session: Session,
+    value: T,
+    read: Fields,
+}
+
+type Fields = BTreeMap<String, Box<RawValue>>;
+
+impl Session {
+    /// The session as a `T`, which says with `#[serde(default)]` what its fields are before they are
+    /// set.
+    ///
+    /// ```
+    /// # use abiding::{KeyRing, Manager, MemoryStore};
+    /// #[derive(Default, serde::Deserialize, serde::Serialize)]
+    /// #[serde(default)]
+    /// struct Cart { items: u32, voucher: Option<String> }
+    ///
+    /// # async fn handler(session: abiding::Session) -> abiding::Result<()> {
+    /// let mut cart = session.typed::<Cart>().await?;
+    /// cart.items += 1;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Decode`] if what is stored is not a `T`; otherwise the store failed.
+    pub async fn typed<T: Serialize + DeserializeOwned>(&self) -> Result<Typed<T>> {
+        self.read().await?;
+        let mut object = vec![b'{'];
+        {
+            let desk = lock(&self.desk);
+            for (position, (key, value)) in desk.state.entries().enumerate() {
+                if position > 0 {
+                    object.push(b',');
+                }
+                object.extend_from_slice(&codec::encode_value(key, key)?);
+                object.push(b':');
+                object.extend_from_slice(value);
+            }
+        }
+        object.push(b'}');
+        let value: T = codec::decode_value("the typed session", &object)?;
+        let read = fields(&value)?;
+        Ok(Typed { session: self.clone(), value, read })
+    }
+}
+
+fn fields<T: Serialize>(value: &T) -> Result<Fields> {
+    let decode = |bytes: Box<[u8]>| serde_json::from_slice::<Fields>(&bytes).ok();
+    decode(codec::encode_value("the typed session", value)?).ok_or_else(|| {
+        let context = format!("{} is not a struct with named fields", std::any::type_name::<T>());
+        Error::new(ErrorKind::Encode, "typed", context)
+    })
+}
+
+impl<T: Serialize> Typed<T> {
+    fn write(&self) -> Result<()> {
+        let written = fields(&self.value)?;
+        for (key, value) in &written {
+            if self.read.get(key).is_some_and(|read| read.get() == value.get()) {
+                continue;
+            }
+            match value.get() {
+                "null" => self.session.remove(key),
+                value => self.session.change(|state| state.set(key, value.as_bytes().into()))?,
+            }
+        }
+        // A map with skipped fields: what is no longer spelled is no longer there.
+        for key in self.read.keys().filter(|key| !written.contains_key(*key)) {
+            self.session.remove(key);
+        }
+        Ok(())
+    }
+}
+
+impl<T: Serialize> Drop for Typed<T> {
+    fn drop(&mut self) {
+        if let Err(error) = self.write() {
+            lock(&self.session.desk).failure = Some(error);
+        }
+    }
+}
+
+impl<T: Serialize> Deref for Typed<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T: Serialize> DerefMut for Typed<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.value
+    }
+}
+
+impl<T: Serialize> fmt::Debug for Typed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Typed(..)")
+    }
+}
