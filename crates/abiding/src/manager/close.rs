@@ -1,6 +1,9 @@
 //! The way out: carries out the engine's plan and spells the cookie.
 
-use std::{fmt, sync::Mutex};
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
@@ -55,6 +58,19 @@ struct Renamed {
 }
 
 impl Manager {
+    /// Settles a request whose handler did not look at its session, and answers whether that was so:
+    /// the common case, without an await. If not, it is [`close`](Self::close)'s turn.
+    pub fn close_untouched(&self, session: &Session) -> bool {
+        let mut desk = lock(session.desk());
+        desk.closed = true;
+        !desk.state.accessed && !desk.state.ambiguous
+    }
+
+    /// Whether this manager has opened `session`.
+    pub fn opened(&self, session: &Session) -> bool {
+        Arc::ptr_eq(&self.0, session.shared())
+    }
+
     /// Settles a request: carries out what its handler did to the session. `failed` says that the
     /// answer has a 5xx status. To be called once, when the head of the response is ready.
     ///
@@ -63,14 +79,13 @@ impl Manager {
     /// (answer 409); otherwise the store failed (answer 503). Nothing was written in place of what is
     /// missing, and the response of the handler must not be sent.
     pub async fn close(&self, session: &Session, failed: bool) -> Result<Closing> {
+        if self.close_untouched(session) {
+            let summary = Summary { reads: 0, commits: 0, plan: None };
+            return Ok(Closing { set_cookie: None, accessed: false, summary });
+        }
         let desk = session.desk();
         {
             let mut desk = lock(desk);
-            desk.closed = true;
-            if !desk.state.accessed && !desk.state.ambiguous {
-                // The common case, without a single look at the cookie.
-                return Ok(Closing { set_cookie: None, accessed: false, summary: Summary::untouched() });
-            }
             if let Some(failure) = desk.failure.take() {
                 return Err(failure);
             }
@@ -315,12 +330,6 @@ pub struct Summary {
     reads: u32,
     commits: u32,
     plan: Option<Plan>,
-}
-
-impl Summary {
-    fn untouched() -> Self {
-        Self { reads: 0, commits: 0, plan: None }
-    }
 }
 
 impl fmt::Display for Summary {

@@ -104,6 +104,10 @@ impl Session {
         Self { shared, desk: Arc::new(Mutex::new(desk)) }
     }
 
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
     pub(crate) fn desk(&self) -> &Mutex<Desk> {
         &self.desk
     }

@@ -1,0 +1,37 @@
+//! abiding for tower and axum: a layer that opens and settles sessions, and extractors that hand them out.
+//!
+//! ```
+//! use abiding::{KeyRing, Manager, MemoryStore};
+//! use abiding_tower::{Failure, Session, SessionLayer};
+//! use axum::{Router, routing::get};
+//!
+//! async fn count(session: Session) -> Result<String, Failure> {
+//!     let visits = session.update("visits", |visits: Option<u32>| visits.unwrap_or(0) + 1).await?;
+//!     Ok(format!("visit {visits}"))
+//! }
+//!
+//! let manager = Manager::builder(MemoryStore::new()).keys(KeyRing::generate()?).build()?;
+//! let app: Router = Router::new().route("/", get(count)).layer(SessionLayer::new(manager));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Headers in, headers out: what is decided about a session is decided in the engine.
+
+#[cfg(feature = "axum")]
+mod extract;
+mod failure;
+mod future;
+mod headers;
+mod layer;
+mod service;
+#[cfg(feature = "tokio")]
+mod sweeper;
+
+#[cfg(feature = "axum")]
+pub use extract::{MissingLayer, Session, Typed, TypedRejection};
+pub use failure::Failure;
+pub use future::ResponseFuture;
+pub use layer::SessionLayer;
+pub use service::SessionService;
+#[cfg(feature = "tokio")]
+pub use sweeper::spawn_sweeper;
