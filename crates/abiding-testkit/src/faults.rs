@@ -1,8 +1,7 @@
-//! Faults on their way to a store and back: failures, lost replies, delays, requests cut off.
+//! Faults on their way to a store and back: failures, lost replies, delays.
 //!
 //! [`Faulty`] stands before a store and does to each call what its [`Plan`] says. It also counts, so
-//! a test can tell that nothing was asked of the store. [`cancel_at_every_await`] drops a request at
-//! each place where it could be dropped.
+//! a test can tell that nothing was asked of the store.
 //!
 //! ```
 //! use abiding::{ErrorKind, MemoryStore, Store, store::sample};
@@ -22,7 +21,6 @@ use std::{
     collections::HashMap,
     fmt,
     future::{Future, poll_fn},
-    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Poll, Waker},
 };
@@ -375,54 +373,6 @@ impl Gate {
     }
 }
 
-/// Runs a future again and again, dropping it at its first await, its second, and so on, until it
-/// comes to its end; checks after each. Both closures are told at which await it was. Answers the
-/// output of the run that was not cut.
-///
-/// ```
-/// use std::cell::Cell;
-/// use abiding_testkit::{Gate, block_on, cancel_at_every_await};
-///
-/// let (begun, checked) = (Cell::new(0), Cell::new(0));
-/// let output = block_on(cancel_at_every_await(
-///     async |_| begun.update(|count| count + 1),
-///     async |_| checked.update(|count| count + 1),
-/// ));
-/// // The first run was dropped before it began, the second came to its end at once.
-/// assert_eq!((output, begun.get(), checked.get()), ((), 1, 2));
-/// ```
-pub async fn cancel_at_every_await<T>(
-    mut make: impl AsyncFnMut(usize) -> T,
-    mut check: impl AsyncFnMut(usize),
-) -> T {
-    for cut in 0.. {
-        let output = polled_at_most(cut, make(cut)).await;
-        check(cut).await;
-        if let Some(output) = output {
-            return output;
-        }
-    }
-    unreachable!("there are more awaits than numbers")
-}
-
-/// The output of `future`, or nothing if it is still pending when it was polled so often.
-async fn polled_at_most<F: Future>(times: usize, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut left = times;
-    poll_fn(|context| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        match future.as_mut().poll(context) {
-            Poll::Pending if left > 0 => Poll::Pending,
-            Poll::Pending => Poll::Ready(None),
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-        }
-    })
-    .await
-}
-
 /// What a panic left behind is a plan or a count, as good as any.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -507,21 +457,5 @@ mod tests {
             block_on(Crowd::in_one_task().all(vec![create as crate::run::Boxed<'_, ()>, open]));
             assert!(is_there(&store, &key));
         }
-    }
-
-    #[test]
-    fn a_future_is_cut_before_and_after_its_effect_and_comes_to_its_end() {
-        let delays = Plan::new()
-            .always(Operation::Create, Fault::Delay(2))
-            .always(Operation::Create, Fault::DelayReply(1));
-        let store = Faulty::new(MemoryStore::new(), delays);
-        let keys: Vec<_> = (0..9).map(|_| sample::key()).collect();
-        let mut effects = vec![];
-        block_on(cancel_at_every_await(
-            async |cut| create(&store, &keys[cut]).await.unwrap(),
-            async |cut| effects.push(is_there(&store, &keys[cut])),
-        ));
-        // Never polled; pending twice before the effect; pending once after it; not cut.
-        assert_eq!(effects, [false, false, false, true, true]);
     }
 }

@@ -40,11 +40,13 @@
 //! Durability, the length of a sweep, and several processes on one store are promises of a store's own
 //! documentation, to be tested beside it.
 
+mod cancel;
 mod clock;
 pub mod conformance;
 mod faults;
 mod run;
 
+pub use cancel::cancel_at_every_await;
 pub use clock::ManualClock;
-pub use faults::{Fault, Faulty, Gate, Operation, Plan, cancel_at_every_await};
+pub use faults::{Fault, Faulty, Gate, Operation, Plan};
 pub use run::{Crowd, block_on};

@@ -10,7 +10,7 @@ use abiding::{
 };
 
 use super::probe::{Probe, at, idling, no_error, pairs, record};
-use crate::faults::cancel_at_every_await;
+use crate::cancel::cancel_at_every_await;
 
 /// Under the key lies the whole record or nothing.
 pub async fn a_dropped_create_leaves_the_whole_record_or_none<S: Store>(store: &S) {

@@ -44,15 +44,15 @@ macro_rules! conformance {
         }
     };
     (store: $store:expr, powers: [$($power:ident),* $(,)?], block_on: $run:expr $(,)?) => {
-        $crate::promises!(cancel, $crate::tests, [$store, $run]);
-        $crate::promises!(commit, $crate::tests, [$store, $run]);
-        $crate::promises!(create, $crate::tests, [$store, $run]);
-        $crate::promises!(delete, $crate::tests, [$store, $run]);
-        $crate::promises!(load, $crate::tests, [$store, $run]);
-        $crate::promises!(race, $crate::tests, [$store, $run]);
-        $crate::promises!(rotate, $crate::tests, [$store, $run]);
-        $crate::promises!(touch, $crate::tests, [$store, $run]);
-        $($crate::promises!($power, $crate::tests, [$store, $run]);)*
+        $crate::promises!(cancel, [$crate::tests], [$store, $run]);
+        $crate::promises!(commit, [$crate::tests], [$store, $run]);
+        $crate::promises!(create, [$crate::tests], [$store, $run]);
+        $crate::promises!(delete, [$crate::tests], [$store, $run]);
+        $crate::promises!(load, [$crate::tests], [$store, $run]);
+        $crate::promises!(race, [$crate::tests], [$store, $run]);
+        $crate::promises!(rotate, [$crate::tests], [$store, $run]);
+        $crate::promises!(touch, [$crate::tests], [$store, $run]);
+        $($crate::promises!($power, [$crate::tests], [$store, $run]);)*
     };
 }
 
@@ -103,8 +103,8 @@ macro_rules! tests {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! promises {
-    (cancel, $with:path, $arguments:tt) => {
-        $with! {
+    (cancel, [$($with:tt)+], $arguments:tt) => {
+        $($with)+! {
             cancel, $arguments,
             [
                 a_dropped_create_leaves_the_whole_record_or_none
@@ -116,8 +116,8 @@ macro_rules! promises {
             []
         }
     };
-    (commit, $with:path, $arguments:tt) => {
-        $with! {
+    (commit, [$($with:tt)+], $arguments:tt) => {
+        $($with)+! {
             commit, $arguments,
             [
                 commit_merges_what_it_sets_and_removes
@@ -136,8 +136,8 @@ macro_rules! promises {
             []
         }
     };
-    (create, $with:path, $arguments:tt) => {
-        $with! {
+    (create, [$($with:tt)+], $arguments:tt) => {
+        $($with)+! {
             create, $arguments,
             [
                 create_adds_the_record_with_every_field
@@ -149,8 +149,8 @@ macro_rules! promises {
             []
         }
     };
-    (delete, $with:path, $arguments:tt) => {
-        $with! {
+    (delete, [$($with:tt)+], $arguments:tt) => {
+        $($with)+! {
             delete, $arguments,
             [
                 delete_ends_the_record
@@ -163,8 +163,8 @@ macro_rules! promises {
             []
         }
     };
-    (load, $with:path, $arguments:tt) => {
-        $with! {
+    (load, [$($with:tt)+], $arguments:tt) => {
+        $($with)+! {
             load, $arguments,
             [
                 loading_an_absent_record_returns_none
@@ -177,8 +177,8 @@ macro_rules! promises {
             []
         }
     };
-    (race, $with:path, $arguments:tt) => {
-        $with! {
+    (race, [$($with:tt)+], $arguments:tt) => {
+        $($with)+! {
             race, $arguments,
             [],
             [
@@ -194,8 +194,8 @@ macro_rules! promises {
             ]
         }
     };
-    (rotate, $with:path, $arguments:tt) => {
-        $with! {
+    (rotate, [$($with:tt)+], $arguments:tt) => {
+        $($with)+! {
             rotate, $arguments,
             [
                 rotate_moves_the_record_and_commits_the_change
@@ -215,8 +215,8 @@ macro_rules! promises {
             []
         }
     };
-    (scan, $with:path, $arguments:tt) => {
-        $with! {
+    (scan, [$($with:tt)+], $arguments:tt) => {
+        $($with)+! {
             scan, $arguments,
             [
                 scan_walks_over_every_living_record_in_the_order_of_the_keys
@@ -228,8 +228,8 @@ macro_rules! promises {
             ]
         }
     };
-    (subjects, $with:path, $arguments:tt) => {
-        $with! {
+    (subjects, [$($with:tt)+], $arguments:tt) => {
+        $($with)+! {
             subjects, $arguments,
             [
                 sessions_of_a_subject_come_most_recently_seen_first
@@ -249,8 +249,8 @@ macro_rules! promises {
             ]
         }
     };
-    (sweep, $with:path, $arguments:tt) => {
-        $with! {
+    (sweep, [$($with:tt)+], $arguments:tt) => {
+        $($with)+! {
             sweep, $arguments,
             [
                 sweep_removes_what_ended_in_bounded_calls
@@ -263,8 +263,8 @@ macro_rules! promises {
             ]
         }
     };
-    (touch, $with:path, $arguments:tt) => {
-        $with! {
+    (touch, [$($with:tt)+], $arguments:tt) => {
+        $($with)+! {
             touch, $arguments,
             [
                 touch_moves_the_idle_deadline_and_keeps_the_rest
