@@ -1,4 +1,4 @@
-//! The promises, kept by the memory store.
+//! The memory store keeps every promise.
 
 abiding_testkit::conformance! {
     store: abiding::MemoryStore::new(),

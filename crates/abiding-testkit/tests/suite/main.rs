@@ -1,0 +1,5 @@
+//! The memory store keeps the promises, and stores with a known flaw are found out.
+
+mod caught;
+mod flawed;
+mod memory;
