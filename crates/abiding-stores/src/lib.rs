@@ -1,0 +1,17 @@
+//! Where sessions are kept, and the file that keeps their keys.
+//!
+//! One module and one feature for each store; every one of them passes the conformance suite of
+//! `abiding-testkit`. [`key_file`] is always there: an application needs its keys wherever the
+//! sessions lie.
+//!
+//! | feature | store | processes | survives |
+//! |---|---|---|---|
+//! | `sqlite` (default) | `sqlite::SqliteStore` | all on one machine | `kill -9`, and power loss unless told otherwise |
+
+pub mod key_file;
+mod private_file;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+
+#[cfg(test)]
+mod scratch;
