@@ -35,6 +35,15 @@ pub fn sample_entries() -> Vec<(&'static str, Value)> {
         .into()
 }
 
+/// The sample session with strings in place of all values, as long in JSON as the values are.
+pub fn sample_texts() -> Vec<(&'static str, String)> {
+    let as_long_as = |value: Value| "x".repeat(value.to_string().len().saturating_sub(2));
+    sample_entries()
+        .into_iter()
+        .map(|(key, value)| (key, as_long_as(value)))
+        .collect()
+}
+
 /// `/set?key=K&value=V&delay_ms=D`
 #[derive(Debug, Deserialize)]
 pub struct Set {

@@ -4,5 +4,6 @@
 //! `bench-drive` measures the two beside each other. The other programs measure without sockets.
 
 pub mod contract;
+pub mod endpoints;
 pub mod host;
 pub mod statistics;
