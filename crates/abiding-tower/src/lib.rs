@@ -35,3 +35,8 @@ pub use layer::SessionLayer;
 pub use service::SessionService;
 #[cfg(feature = "tokio")]
 pub use sweeper::spawn_sweeper;
+
+/// The README's program compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
