@@ -80,7 +80,7 @@ impl Manager {
     /// missing, and the response of the handler must not be sent.
     pub async fn close(&self, session: &Session, failed: bool) -> Result<Closing> {
         if self.close_untouched(session) {
-            let summary = Summary { reads: 0, commits: 0, plan: None };
+            let summary = Summary { reads: 0, commits: 0, saved: None, plan: None };
             return Ok(Closing { set_cookie: None, accessed: false, summary });
         }
         let desk = session.desk();
@@ -98,7 +98,7 @@ impl Manager {
         Ok(Closing {
             set_cookie: desk.set_cookie.take(),
             accessed: desk.state.accessed,
-            summary: Summary { reads: desk.reads, commits: desk.commits, plan: Some(plan) },
+            summary: Summary { reads: desk.reads, commits: desk.commits, saved: desk.saved, plan: Some(plan) },
         })
     }
 }
@@ -329,6 +329,7 @@ impl Work {
 pub struct Summary {
     reads: u32,
     commits: u32,
+    saved: Option<Plan>,
     plan: Option<Plan>,
 }
 
@@ -339,6 +340,9 @@ impl fmt::Display for Summary {
             (0, 0) => {}
             (reads, 0) => write!(f, "read {reads}, ")?,
             (reads, commits) => write!(f, "read {reads}, updated {commits}, ")?,
+        }
+        if let Some(saved) = &self.saved {
+            write!(f, "saved early ({saved}), ")?;
         }
         write!(f, "{plan}")
     }

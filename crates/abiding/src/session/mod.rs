@@ -23,7 +23,7 @@ use zeroize::Zeroizing;
 use crate::{
     codec::{self, Entries, MAX_SUBJECT_LEN},
     delta::{Delta, Intent},
-    engine::{Credential, Fate, Known, Live, State},
+    engine::{Credential, Fate, Known, Live, Plan, State},
     error::{Error, ErrorKind, Result},
     manager::{Place, Shared, breach, gone_is_an_answer},
     store::{Committed, Expect, MetaEdit},
@@ -52,6 +52,8 @@ pub(crate) struct Desk {
     pub(crate) failure: Option<Error>,
     pub(crate) reads: u32,
     pub(crate) commits: u32,
+    /// What the last `save` carried out.
+    pub(crate) saved: Option<Plan>,
 }
 
 impl Desk {
@@ -100,7 +102,7 @@ pub enum Standing {
 impl Session {
     pub(crate) fn new(shared: Arc<Shared>, state: State) -> Self {
         let desk =
-            Desk { state, set_cookie: None, closed: false, failure: None, reads: 0, commits: 0 };
+            Desk { state, set_cookie: None, closed: false, failure: None, reads: 0, commits: 0, saved: None };
         Self { shared, desk: Arc::new(Mutex::new(desk)) }
     }
 
@@ -392,7 +394,9 @@ impl Session {
             let context = "the response has left, and its cookie with it; save before answering";
             return Err(Error::new(ErrorKind::Unsupported, "save", context));
         }
-        self.shared.perform(&self.desk).await.map(drop)
+        let plan = self.shared.perform(&self.desk).await?;
+        lock(&self.desk).saved = Some(plan);
+        Ok(())
     }
 
     /// Fetches the session unless that was done.
