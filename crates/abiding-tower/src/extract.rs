@@ -31,7 +31,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Session {
     type Rejection = MissingLayer;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, MissingLayer> {
-        parts.extensions.get().cloned().map(Self).ok_or(MissingLayer)
+        parts
+            .extensions
+            .get()
+            .cloned()
+            .map(Self)
+            .ok_or(MissingLayer)
     }
 }
 
@@ -72,8 +77,13 @@ impl<S: Send + Sync, T: Serialize + DeserializeOwned> FromRequestParts<S> for Ty
     type Rejection = TypedRejection;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, TypedRejection> {
-        let session = Session::from_request_parts(parts, state).await.map_err(TypedRejection::MissingLayer)?;
-        let typed = session.typed().await.map_err(|error| TypedRejection::Failure(error.into()))?;
+        let session = Session::from_request_parts(parts, state)
+            .await
+            .map_err(TypedRejection::MissingLayer)?;
+        let typed = session
+            .typed()
+            .await
+            .map_err(|error| TypedRejection::Failure(error.into()))?;
         Ok(Self(typed))
     }
 }
@@ -85,7 +95,9 @@ pub struct MissingLayer;
 
 impl fmt::Display for MissingLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("this route uses sessions; add `.layer(SessionLayer::new(manager))` to its router")
+        f.write_str(
+            "this route uses sessions; add `.layer(SessionLayer::new(manager))` to its router",
+        )
     }
 }
 

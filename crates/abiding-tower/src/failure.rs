@@ -33,9 +33,10 @@ impl Failure {
     pub fn status(&self) -> StatusCode {
         match self.0.kind() {
             ErrorKind::Gone => StatusCode::CONFLICT,
-            ErrorKind::Decode | ErrorKind::Encode | ErrorKind::TooLarge | ErrorKind::Unsupported => {
-                StatusCode::INTERNAL_SERVER_ERROR
-            }
+            ErrorKind::Decode
+            | ErrorKind::Encode
+            | ErrorKind::TooLarge
+            | ErrorKind::Unsupported => StatusCode::INTERNAL_SERVER_ERROR,
             // The store's faults, and kinds that are yet to come: fail closed, and let the client retry.
             _ => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -48,9 +49,13 @@ impl Failure {
         }
         let mut response = Response::new(body);
         *response.status_mut() = status;
-        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+            .headers_mut()
+            .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            response
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response.extensions_mut().insert(self);
         response

@@ -33,12 +33,20 @@ struct Settling<O> {
 
 impl<F: Future> ResponseFuture<F> {
     pub(crate) fn new(handler: F, manager: Manager, session: Session) -> Self {
-        Self { handler, open: Some((manager, session)), settling: None }
+        Self {
+            handler,
+            open: Some((manager, session)),
+            settling: None,
+        }
     }
 
     /// A request whose session an outer layer settles.
     pub(crate) fn nested(handler: F) -> Self {
-        Self { handler, open: None, settling: None }
+        Self {
+            handler,
+            open: None,
+            settling: None,
+        }
     }
 }
 
@@ -53,19 +61,30 @@ where
         let this = self.project();
         if this.settling.is_none() {
             let answer = ready!(this.handler.poll(context));
-            let Some((manager, session)) = this.open.take() else { return Poll::Ready(answer) };
+            let Some((manager, session)) = this.open.take() else {
+                return Poll::Ready(answer);
+            };
             // An error of the service has no response to put a cookie on: as if the handler had not ended.
-            let Ok(response) = &answer else { return Poll::Ready(answer) };
+            let Ok(response) = &answer else {
+                return Poll::Ready(answer);
+            };
             if manager.close_untouched(&session) {
                 return Poll::Ready(answer);
             }
             let failed = response.status().is_server_error();
             let close = Box::pin(async move { manager.close(&session, failed).await });
-            *this.settling = Some(Settling { close, answer: Some(answer) });
+            *this.settling = Some(Settling {
+                close,
+                answer: Some(answer),
+            });
         }
-        let Some(settling) = this.settling else { return Poll::Pending };
+        let Some(settling) = this.settling else {
+            return Poll::Pending;
+        };
         let closed = ready!(settling.close.as_mut().poll(context));
-        let Some(Ok(mut response)) = settling.answer.take() else { return Poll::Pending };
+        let Some(Ok(mut response)) = settling.answer.take() else {
+            return Poll::Pending;
+        };
         match closed {
             Ok(closing) => {
                 tracing::debug!(session = %closing.summary, "settled");
@@ -81,6 +100,8 @@ where
 
 impl<F: Future> fmt::Debug for ResponseFuture<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture").field("settling", &self.settling.is_some()).finish_non_exhaustive()
+        f.debug_struct("ResponseFuture")
+            .field("settling", &self.settling.is_some())
+            .finish_non_exhaustive()
     }
 }

@@ -29,7 +29,10 @@ fn drop_same_name(headers: &mut HeaderMap, cookie: &str) {
     let all: Vec<_> = headers.get_all(SET_COOKIE).iter().cloned().collect();
     if all.iter().any(|other| other.as_bytes().starts_with(name)) {
         headers.remove(SET_COOKIE);
-        for other in all.into_iter().filter(|other| !other.as_bytes().starts_with(name)) {
+        for other in all
+            .into_iter()
+            .filter(|other| !other.as_bytes().starts_with(name))
+        {
             headers.append(SET_COOKIE, other);
         }
     }
@@ -65,7 +68,12 @@ fn keep_out_of_shared_caches(headers: &mut HeaderMap, sends_cookie: bool) {
 mod tests {
     use super::*;
 
-    fn check(before: &[(&'static str, &'static str)], sends_cookie: bool, cache_control: &str, vary: &[&str]) {
+    fn check(
+        before: &[(&'static str, &'static str)],
+        sends_cookie: bool,
+        cache_control: &str,
+        vary: &[&str],
+    ) {
         let mut headers = HeaderMap::new();
         for (name, value) in before {
             headers.append(*name, HeaderValue::from_static(value));
@@ -73,7 +81,11 @@ mod tests {
         vary_by_cookie(&mut headers);
         keep_out_of_shared_caches(&mut headers, sends_cookie);
         assert_eq!(headers[CACHE_CONTROL], cache_control, "{before:?}");
-        assert_eq!(headers.get_all(VARY).iter().collect::<Vec<_>>(), vary, "{before:?}");
+        assert_eq!(
+            headers.get_all(VARY).iter().collect::<Vec<_>>(),
+            vary,
+            "{before:?}"
+        );
     }
 
     /// CK-11, scar 27: whatever the handler says of caching, a shared cache never keeps the page.
@@ -81,12 +93,42 @@ mod tests {
     fn a_page_that_depends_on_the_session_is_nobody_else_s_to_cache() {
         check(&[], false, "private", &["Cookie"]);
         check(&[], true, "no-store", &["Cookie"]);
-        check(&[("cache-control", "public, max-age=60")], false, "private", &["Cookie"]);
-        check(&[("cache-control", "private, max-age=60")], false, "private, max-age=60", &["Cookie"]);
-        check(&[("cache-control", "private")], true, "no-store", &["Cookie"]);
-        check(&[("cache-control", "No-Store")], true, "No-Store", &["Cookie"]);
-        check(&[("vary", "Accept")], false, "private", &["Accept", "Cookie"]);
-        check(&[("vary", "accept, COOKIE")], false, "private", &["accept, COOKIE"]);
+        check(
+            &[("cache-control", "public, max-age=60")],
+            false,
+            "private",
+            &["Cookie"],
+        );
+        check(
+            &[("cache-control", "private, max-age=60")],
+            false,
+            "private, max-age=60",
+            &["Cookie"],
+        );
+        check(
+            &[("cache-control", "private")],
+            true,
+            "no-store",
+            &["Cookie"],
+        );
+        check(
+            &[("cache-control", "No-Store")],
+            true,
+            "No-Store",
+            &["Cookie"],
+        );
+        check(
+            &[("vary", "Accept")],
+            false,
+            "private",
+            &["Accept", "Cookie"],
+        );
+        check(
+            &[("vary", "accept, COOKIE")],
+            false,
+            "private",
+            &["accept, COOKIE"],
+        );
         check(&[("vary", "*")], false, "private", &["*"]);
     }
 }

@@ -35,12 +35,17 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let outer = request.extensions().get::<Session>().is_some_and(|session| self.manager.opened(session));
+        let outer = request
+            .extensions()
+            .get::<Session>()
+            .is_some_and(|session| self.manager.opened(session));
         if outer {
             return ResponseFuture::nested(self.inner.call(request));
         }
         let headers = request.headers().get_all(COOKIE);
-        let session = self.manager.open(headers.iter().map(http::HeaderValue::as_bytes));
+        let session = self
+            .manager
+            .open(headers.iter().map(http::HeaderValue::as_bytes));
         request.extensions_mut().insert(session.clone());
         ResponseFuture::new(self.inner.call(request), self.manager.clone(), session)
     }

@@ -29,13 +29,19 @@ impl Timestamp {
     /// This instant plus `duration`, or [`Timestamp::MAX`] where that cannot be told.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// This instant minus `duration`, or the earliest instant where that cannot be told.
     #[must_use]
     pub fn before(self, duration: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// How long it is from `earlier` until this instant; nothing if `earlier` is later.
@@ -64,7 +70,10 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that asks the system"
+    )]
     fn now(&self) -> Timestamp {
         let now = std::time::SystemTime::now();
         match now.duration_since(UNIX_EPOCH) {
@@ -87,7 +96,15 @@ mod tests {
     #[test]
     fn arithmetic_saturates_and_never_panics() {
         assert_eq!(Timestamp::MAX.after(Duration::MAX), Timestamp::MAX);
-        assert_eq!(Timestamp::from_millis(5).since(Timestamp::from_millis(9)), Duration::ZERO);
-        assert_eq!(Timestamp::from_millis(5).before(Duration::from_millis(7)).as_millis(), -2);
+        assert_eq!(
+            Timestamp::from_millis(5).since(Timestamp::from_millis(9)),
+            Duration::ZERO
+        );
+        assert_eq!(
+            Timestamp::from_millis(5)
+                .before(Duration::from_millis(7))
+                .as_millis(),
+            -2
+        );
     }
 }

@@ -67,17 +67,34 @@ impl Meta {
 
     fn encode(&self, out: &mut Vec<u8>) {
         let mut flags = 0;
-        flags |= if self.authenticated.is_some() { HAS_AUTHENTICATED } else { 0 };
-        flags |= if self.elevated_until.is_some() { HAS_ELEVATED } else { 0 };
-        flags |= if self.subject.is_some() { HAS_SUBJECT } else { 0 };
+        flags |= if self.authenticated.is_some() {
+            HAS_AUTHENTICATED
+        } else {
+            0
+        };
+        flags |= if self.elevated_until.is_some() {
+            HAS_ELEVATED
+        } else {
+            0
+        };
+        flags |= if self.subject.is_some() {
+            HAS_SUBJECT
+        } else {
+            0
+        };
         flags |= if self.persistent { PERSISTENT } else { 0 };
-        let idle = self.idle.map_or(0, |idle| u64::try_from(idle.as_millis()).unwrap_or(u64::MAX));
+        let idle = self.idle.map_or(0, |idle| {
+            u64::try_from(idle.as_millis()).unwrap_or(u64::MAX)
+        });
         out.extend_from_slice(&self.created.as_millis().to_le_bytes());
         out.extend_from_slice(&self.absolute_deadline.as_millis().to_le_bytes());
         out.extend_from_slice(&idle.to_le_bytes());
         out.extend_from_slice(&self.handle);
         out.push(flags);
-        for instant in [self.authenticated, self.elevated_until].into_iter().flatten() {
+        for instant in [self.authenticated, self.elevated_until]
+            .into_iter()
+            .flatten()
+        {
             out.extend_from_slice(&instant.as_millis().to_le_bytes());
         }
         if let Some(subject) = &self.subject {
@@ -95,8 +112,16 @@ impl Meta {
         if flags & !(HAS_AUTHENTICATED | HAS_ELEVATED | HAS_SUBJECT | PERSISTENT) != 0 {
             return Err(corrupt("unknown flags"));
         }
-        let authenticated = if flags & HAS_AUTHENTICATED != 0 { Some(reader.timestamp()?) } else { None };
-        let elevated_until = if flags & HAS_ELEVATED != 0 { Some(reader.timestamp()?) } else { None };
+        let authenticated = if flags & HAS_AUTHENTICATED != 0 {
+            Some(reader.timestamp()?)
+        } else {
+            None
+        };
+        let elevated_until = if flags & HAS_ELEVATED != 0 {
+            Some(reader.timestamp()?)
+        } else {
+            None
+        };
         let subject = if flags & HAS_SUBJECT != 0 {
             let len = usize::from(reader.byte()?);
             Some(reader.text(len)?.into())
@@ -125,20 +150,33 @@ pub(crate) struct Entries {
 
 impl Default for Entries {
     fn default() -> Self {
-        Self { buffer: Arc::new([]), start: 0 }
+        Self {
+            buffer: Arc::new([]),
+            start: 0,
+        }
     }
 }
 
 impl Entries {
     /// The encoded value at `key`.
     pub(crate) fn find(&self, key: &str) -> Option<&[u8]> {
-        self.iter().find(|entry| entry.key == key).map(|entry| entry.value)
+        self.iter()
+            .find(|entry| entry.key == key)
+            .map(|entry| entry.value)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = Entry<'_>> {
         // The frames were checked when the payload was parsed; a reader that errs now has reached the end.
-        let mut reader = Reader { bytes: &self.buffer[self.start..] };
-        std::iter::from_fn(move || if reader.bytes.is_empty() { None } else { reader.entry().ok() })
+        let mut reader = Reader {
+            bytes: &self.buffer[self.start..],
+        };
+        std::iter::from_fn(move || {
+            if reader.bytes.is_empty() {
+                None
+            } else {
+                reader.entry().ok()
+            }
+        })
     }
 }
 
@@ -152,7 +190,9 @@ pub(crate) struct Entry<'a> {
 
 /// Reads a payload: checks every frame, decodes no value. `start` is where it begins in `buffer`.
 pub(crate) fn parse(buffer: Arc<[u8]>, start: usize) -> Result<(Meta, Entries)> {
-    let mut reader = Reader { bytes: buffer.get(start..).unwrap_or_default() };
+    let mut reader = Reader {
+        bytes: buffer.get(start..).unwrap_or_default(),
+    };
     match reader.byte()? {
         VERSION => {}
         _ => return Err(corrupt("unknown payload version")),
@@ -190,7 +230,8 @@ fn check_frames(mut reader: Reader<'_>) -> Result<()> {
 
 /// Writes a payload: `meta`, then the entries as `delta` leaves them, in the order they came.
 pub(crate) fn encode(prefix: &[u8], meta: &Meta, entries: &Entries, delta: &Delta) -> Vec<u8> {
-    let mut out = Vec::with_capacity(prefix.len() + 128 + entries.buffer.len() + delta.size() + SEAL_ROOM);
+    let mut out =
+        Vec::with_capacity(prefix.len() + 128 + entries.buffer.len() + delta.size() + SEAL_ROOM);
     out.extend_from_slice(prefix);
     out.push(VERSION);
     meta.encode(&mut out);
@@ -245,18 +286,28 @@ pub(crate) fn decode_value<T: DeserializeOwned>(key: &str, value: &[u8]) -> Resu
         Error::new(
             ErrorKind::Decode,
             "get",
-            format!("the value at {key:?} is not a {}", std::any::type_name::<T>()),
+            format!(
+                "the value at {key:?} is not a {}",
+                std::any::type_name::<T>()
+            ),
         )
         // The cause names types and positions, never the value: serde_json quotes offending strings,
         // so it is reduced to where it stopped.
-        .with_source(format!("stopped at column {} ({:?})", cause.column(), cause.classify()))
+        .with_source(format!(
+            "stopped at column {} ({:?})",
+            cause.column(),
+            cause.classify()
+        ))
     })
 }
 
 /// Whether two encoded values are the same value: equal bytes, or equal up to the order of object keys.
 pub(crate) fn equal_values(a: &[u8], b: &[u8]) -> bool {
     let parse = |bytes| serde_json::from_slice::<serde_json::Value>(bytes).ok();
-    a == b || (a.len() == b.len() && a.first() != Some(&b'"') && parse(a).is_some_and(|a| parse(b) == Some(a)))
+    a == b
+        || (a.len() == b.len()
+            && a.first() != Some(&b'"')
+            && parse(a).is_some_and(|a| parse(b) == Some(a)))
 }
 
 struct Reader<'a> {
@@ -265,7 +316,10 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn take(&mut self, len: usize) -> Result<&'a [u8]> {
-        let (taken, rest) = self.bytes.split_at_checked(len).ok_or_else(|| corrupt("a length past the end"))?;
+        let (taken, rest) = self
+            .bytes
+            .split_at_checked(len)
+            .ok_or_else(|| corrupt("a length past the end"))?;
         self.bytes = rest;
         Ok(taken)
     }
@@ -281,7 +335,8 @@ impl<'a> Reader<'a> {
     }
 
     fn timestamp(&mut self) -> Result<Timestamp> {
-        self.array().map(|bytes| Timestamp::from_millis(i64::from_le_bytes(bytes)))
+        self.array()
+            .map(|bytes| Timestamp::from_millis(i64::from_le_bytes(bytes)))
     }
 
     fn text(&mut self, len: usize) -> Result<&'a str> {
@@ -294,7 +349,11 @@ impl<'a> Reader<'a> {
             let byte = self.byte()?;
             value |= usize::from(byte & 0x7f) << shift;
             if byte & 0x80 == 0 {
-                return if byte == 0 && shift > 0 { Err(corrupt("a length in a longer form")) } else { Ok(value) };
+                return if byte == 0 && shift > 0 {
+                    Err(corrupt("a length in a longer form"))
+                } else {
+                    Ok(value)
+                };
             }
         }
         Err(corrupt("a length of more than four bytes"))
@@ -309,7 +368,11 @@ impl<'a> Reader<'a> {
         }
         let key = self.text(key_len)?;
         let value = self.take(value_len)?;
-        Ok(Entry { key, value, frame: &whole[..whole.len() - self.bytes.len()] })
+        Ok(Entry {
+            key,
+            value,
+            frame: &whole[..whole.len() - self.bytes.len()],
+        })
     }
 }
 
@@ -343,7 +406,12 @@ mod tests {
     }
 
     fn sample() -> Vec<u8> {
-        encode(b"", &meta(), &Entries::default(), &delta(&[("a", "1"), ("b", "2")]))
+        encode(
+            b"",
+            &meta(),
+            &Entries::default(),
+            &delta(&[("a", "1"), ("b", "2")]),
+        )
     }
 
     #[test]
@@ -351,7 +419,10 @@ mod tests {
         let (read, entries) = parse(sample().into(), 0).unwrap();
         assert_eq!(read, meta());
         assert_eq!(entries.find("a"), Some(&b"\"1\""[..]));
-        assert_eq!(entries.iter().map(|entry| entry.key).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(
+            entries.iter().map(|entry| entry.key).collect::<Vec<_>>(),
+            ["a", "b"]
+        );
     }
 
     #[test]
@@ -360,7 +431,10 @@ mod tests {
         let mut change = delta(&[("c", "3"), ("a", "one")]);
         change.remove("b");
         let (_, entries) = parse(encode(b"", &meta, &entries, &change).into(), 0).unwrap();
-        let pairs: Vec<_> = entries.iter().map(|entry| (entry.key, entry.value)).collect();
+        let pairs: Vec<_> = entries
+            .iter()
+            .map(|entry| (entry.key, entry.value))
+            .collect();
         assert_eq!(pairs, [("a", &b"\"one\""[..]), ("c", &b"\"3\""[..])]);
     }
 
@@ -370,7 +444,9 @@ mod tests {
         let good = sample();
         for len in 0..good.len() {
             let parsed = parse(good[..len].into(), 0);
-            let cut_between_frames = parsed.as_ref().is_ok_and(|(_, entries)| entries.iter().count() < 2);
+            let cut_between_frames = parsed
+                .as_ref()
+                .is_ok_and(|(_, entries)| entries.iter().count() < 2);
             assert!(parsed.is_err() || cut_between_frames, "cut at {len}");
         }
         for position in 0..good.len() {
@@ -389,7 +465,10 @@ mod tests {
             (0..keys).for_each(|key| write_entry(&mut bytes, &key.to_string(), b"0"));
             assert!(parse(bytes.clone().into(), 0).is_ok());
             write_entry(&mut bytes, "1", b"0");
-            assert_eq!(parse(bytes.into(), 0).unwrap_err().kind(), ErrorKind::Corrupt);
+            assert_eq!(
+                parse(bytes.into(), 0).unwrap_err().kind(),
+                ErrorKind::Corrupt
+            );
         }
     }
 

@@ -77,13 +77,17 @@ impl Delta {
 
     /// Takes back what `done` has carried out; what was intended since then stays.
     pub(crate) fn subtract(&mut self, done: &Self) {
-        self.intents.retain(|(key, intent)| done.intent(key) != Some(intent));
+        self.intents
+            .retain(|(key, intent)| done.intent(key) != Some(intent));
         self.clears &= !done.clears;
     }
 
     /// What shall become of `key`, if anything.
     pub(crate) fn intent(&self, key: &str) -> Option<&Intent> {
-        self.intents.iter().find(|(known, _)| **known == *key).map(|(_, intent)| intent)
+        self.intents
+            .iter()
+            .find(|(known, _)| **known == *key)
+            .map(|(_, intent)| intent)
     }
 
     pub(crate) fn intents(&self) -> impl Iterator<Item = (&str, &Intent)> {
@@ -101,7 +105,9 @@ impl Delta {
 
     /// Whether it would leave something in an empty session.
     pub(crate) fn sets_anything(&self) -> bool {
-        self.intents.iter().any(|(_, intent)| matches!(intent, Intent::Set(_)))
+        self.intents
+            .iter()
+            .any(|(_, intent)| matches!(intent, Intent::Set(_)))
     }
 
     /// An upper bound of the bytes it adds to a payload.
@@ -144,7 +150,9 @@ mod tests {
 
     #[test]
     fn a_key_that_does_not_fit_its_frame_is_refused() {
-        let error = Delta::default().set(&"k".repeat(256), Box::new([])).unwrap_err();
+        let error = Delta::default()
+            .set(&"k".repeat(256), Box::new([]))
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Encode);
     }
 }

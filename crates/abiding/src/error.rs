@@ -45,8 +45,17 @@ pub enum ErrorKind {
 
 impl Error {
     /// An error of `kind` during `operation`, with a few words that hold no secret.
-    pub fn new(kind: ErrorKind, operation: &'static str, context: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Inner { kind, operation, context: context.into(), source: None }))
+    pub fn new(
+        kind: ErrorKind,
+        operation: &'static str,
+        context: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            operation,
+            context: context.into(),
+            source: None,
+        }))
     }
 
     /// The same error with the cause underneath.
@@ -125,9 +134,13 @@ pub enum ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Cookie { value, remedy } => write!(f, "the cookie setting {value:?} cannot work: {remedy}"),
+            Self::Cookie { value, remedy } => {
+                write!(f, "the cookie setting {value:?} cannot work: {remedy}")
+            }
             Self::Key { problem, remedy } => write!(f, "the key {problem}: {remedy}"),
-            Self::Lifetime { value, remedy } => write!(f, "the lifetime {value} cannot work: {remedy}"),
+            Self::Lifetime { value, remedy } => {
+                write!(f, "the lifetime {value} cannot work: {remedy}")
+            }
         }
     }
 }

@@ -60,15 +60,24 @@ impl Expiry {
         let refuse = |value: String, remedy| Err(ConfigError::Lifetime { value, remedy });
         let millisecond = Duration::from_millis(1);
         match *self {
-            Self { absolute, .. } if absolute < millisecond || absolute > LONGEST => {
-                refuse(format!("absolute({absolute:?})"), "choose between a millisecond and 400 days")
-            }
-            Self { idle: Some(idle), .. } if idle < millisecond => {
-                refuse(format!("idle({idle:?})"), "choose at least a millisecond, or `no_idle()`")
-            }
-            Self { idle: Some(idle), touch_after: Some(touch), .. } if touch >= idle => {
-                refuse(format!("touch_after({touch:?})"), "choose less than the idle timeout, or sessions in use end")
-            }
+            Self { absolute, .. } if absolute < millisecond || absolute > LONGEST => refuse(
+                format!("absolute({absolute:?})"),
+                "choose between a millisecond and 400 days",
+            ),
+            Self {
+                idle: Some(idle), ..
+            } if idle < millisecond => refuse(
+                format!("idle({idle:?})"),
+                "choose at least a millisecond, or `no_idle()`",
+            ),
+            Self {
+                idle: Some(idle),
+                touch_after: Some(touch),
+                ..
+            } if touch >= idle => refuse(
+                format!("touch_after({touch:?})"),
+                "choose less than the idle timeout, or sessions in use end",
+            ),
             _ => Ok(()),
         }
     }
@@ -82,9 +91,17 @@ impl Expiry {
     }
 
     /// Whether a use at `now` of a session with this idle timeout is to be written down.
-    pub(crate) fn touch_is_due(&self, idle: Option<Duration>, seen: Timestamp, now: Timestamp) -> bool {
+    pub(crate) fn touch_is_due(
+        &self,
+        idle: Option<Duration>,
+        seen: Timestamp,
+        now: Timestamp,
+    ) -> bool {
         idle.is_some_and(|idle| {
-            let threshold = self.touch_after.filter(|&threshold| threshold < idle).unwrap_or(idle / 10);
+            let threshold = self
+                .touch_after
+                .filter(|&threshold| threshold < idle)
+                .unwrap_or(idle / 10);
             now.since(seen) > threshold
         })
     }
@@ -119,7 +136,8 @@ mod tests {
     #[test]
     fn a_use_is_written_down_after_the_threshold_and_not_at_it() {
         let (expiry, seen) = (Expiry::new().touch_after(5 * MINUTE), Timestamp::default());
-        let due = |minutes| expiry.touch_is_due(Some(30 * MINUTE), seen, seen.after(minutes * MINUTE));
+        let due =
+            |minutes| expiry.touch_is_due(Some(30 * MINUTE), seen, seen.after(minutes * MINUTE));
         assert_eq!([due(4), due(5), due(6)], [false, false, true]);
         assert!(!expiry.touch_is_due(None, seen, Timestamp::MAX));
     }

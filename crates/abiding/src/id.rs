@@ -94,7 +94,9 @@ pub(crate) struct Naming {
 
 impl Naming {
     pub(crate) fn new(realm: &str) -> Self {
-        Self { realm: sha256(&[realm.as_bytes()]) }
+        Self {
+            realm: sha256(&[realm.as_bytes()]),
+        }
     }
 
     pub(crate) fn store_key(&self, id: &SessionId) -> StoreKey {
@@ -107,10 +109,12 @@ pub(crate) fn random_bytes<const N: usize>(operation: &'static str) -> Result<[u
     let mut bytes = [0; N];
     match getrandom::fill(&mut bytes) {
         Ok(()) => Ok(bytes),
-        Err(cause) => {
-            Err(Error::new(ErrorKind::Randomness, operation, "the operating system gave no randomness")
-                .with_source(cause))
-        }
+        Err(cause) => Err(Error::new(
+            ErrorKind::Randomness,
+            operation,
+            "the operating system gave no randomness",
+        )
+        .with_source(cause)),
     }
 }
 
@@ -119,7 +123,12 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     bytes
         .iter()
-        .flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]])
+        .flat_map(|byte| {
+            [
+                DIGITS[usize::from(byte >> 4)],
+                DIGITS[usize::from(byte & 15)],
+            ]
+        })
         .map(char::from)
         .collect()
 }
@@ -147,8 +156,14 @@ mod tests {
     #[test]
     fn realms_give_one_id_different_store_keys() {
         let id = SessionId::from_bytes([7; 32]);
-        assert_ne!(Naming::new("shop").store_key(&id), Naming::new("admin").store_key(&id));
-        assert_eq!(Naming::new("shop").store_key(&id), Naming::new("shop").store_key(&id));
+        assert_ne!(
+            Naming::new("shop").store_key(&id),
+            Naming::new("admin").store_key(&id)
+        );
+        assert_eq!(
+            Naming::new("shop").store_key(&id),
+            Naming::new("shop").store_key(&id)
+        );
     }
 
     /// ID-2: no bit of an id is biased and no two are alike.
@@ -167,6 +182,10 @@ mod tests {
         // Six standard deviations of a fair coin: one false alarm in two million runs of 256 bits.
         let half = IDS as f64 / 2.0;
         let bound = 6.0 * (IDS as f64 / 4.0).sqrt();
-        assert!(ones.iter().all(|&count| (f64::from(count) - half).abs() < bound), "{ones:?}");
+        assert!(
+            ones.iter()
+                .all(|&count| (f64::from(count) - half).abs() < bound),
+            "{ones:?}"
+        );
     }
 }

@@ -52,7 +52,9 @@ pub use error::{ConfigError, Error, ErrorKind, Result};
 pub use expiry::Expiry;
 pub use id::{SessionId, StoreKey};
 pub use keyring::{Key, KeyId, KeyRing};
-pub use manager::{ClientSideBuilder, Closing, Manager, ManagerBuilder, Profile, Rejection, Summary};
+pub use manager::{
+    ClientSideBuilder, Closing, Manager, ManagerBuilder, Profile, Rejection, Summary,
+};
 pub use record::{Found, Record, SubjectKey, Version};
 pub use session::{Flash, Info, Session, Standing, Typed};
 pub use store::{MemoryStore, Store};

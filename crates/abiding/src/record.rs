@@ -30,7 +30,11 @@ pub struct Record {
 
 impl Record {
     /// A record of version 1 that was created now, without subject and idle timeout.
-    pub fn new(payload: impl Into<Arc<[u8]>>, now: Timestamp, absolute_deadline: Timestamp) -> Self {
+    pub fn new(
+        payload: impl Into<Arc<[u8]>>,
+        now: Timestamp,
+        absolute_deadline: Timestamp,
+    ) -> Self {
         Self {
             payload: payload.into(),
             created: now,
@@ -132,12 +136,20 @@ pub struct Found {
 impl Found {
     /// The record that lies under `key`.
     pub fn new(key: StoreKey, record: Record) -> Self {
-        Self { key, record, frozen: false }
+        Self {
+            key,
+            record,
+            frozen: false,
+        }
     }
 
     /// The snapshot that a rotation left under `key`.
     pub fn snapshot(key: StoreKey, record: Record) -> Self {
-        Self { key, record, frozen: true }
+        Self {
+            key,
+            record,
+            frozen: true,
+        }
     }
 }
 

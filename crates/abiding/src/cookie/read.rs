@@ -29,7 +29,9 @@ pub(crate) fn find<'a>(headers: impl IntoIterator<Item = &'a [u8]>, name: &str) 
             return Presented::TooLarge;
         }
         for pair in header.split(|&byte| byte == b';') {
-            let Some(value) = value_of(pair, name.as_bytes()) else { continue };
+            let Some(value) = value_of(pair, name.as_bytes()) else {
+                continue;
+            };
             match found {
                 Presented::Nothing => found = Presented::Value(value),
                 _ => return Presented::Duplicate,
@@ -109,8 +111,14 @@ mod tests {
 
     #[test]
     fn two_of_the_name_are_both_refused() {
-        check(&["__Host-Http-sid=a; __Host-Http-sid=b"], &Presented::Duplicate);
-        check(&["__Host-Http-sid=a", "x=1; __Host-Http-sid=a"], &Presented::Duplicate);
+        check(
+            &["__Host-Http-sid=a; __Host-Http-sid=b"],
+            &Presented::Duplicate,
+        );
+        check(
+            &["__Host-Http-sid=a", "x=1; __Host-Http-sid=a"],
+            &Presented::Duplicate,
+        );
     }
 
     /// CK-14: bounded work, whatever is sent.

@@ -55,7 +55,10 @@ impl CookieSpec {
     /// [`ConfigError::Cookie`] for a name that is not a token, or a domain that is not a host name.
     pub fn domain(name: &str, domain: &str) -> Result<Self, ConfigError> {
         let is_label = |label: &str| {
-            !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            !label.is_empty()
+                && label
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         };
         if !domain.contains('.') || !domain.split('.').all(is_label) {
             return Err(ConfigError::Cookie {
@@ -75,15 +78,20 @@ impl CookieSpec {
     }
 
     fn build(name: &str, domain: Option<&str>, secure: bool) -> Result<Self, ConfigError> {
-        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-        let bare = name.trim_start_matches("__Host-Http-").trim_start_matches("__Secure-");
+        let is_token =
+            |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        let bare = name
+            .trim_start_matches("__Host-Http-")
+            .trim_start_matches("__Secure-");
         if bare.is_empty() || name.len() > 128 || !name.bytes().all(is_token) {
             return Err(ConfigError::Cookie {
                 value: name.into(),
                 remedy: "use letters, digits, `-` and `_`; the prefix is added by itself",
             });
         }
-        if bare.to_ascii_lowercase().starts_with("__host-") || bare.to_ascii_lowercase().starts_with("__secure-") {
+        if bare.to_ascii_lowercase().starts_with("__host-")
+            || bare.to_ascii_lowercase().starts_with("__secure-")
+        {
             return Err(ConfigError::Cookie {
                 value: name.into(),
                 remedy: "leave the prefix out: it is added where the attributes allow it",
@@ -178,21 +186,36 @@ mod tests {
     fn check(spec: Result<CookieSpec, ConfigError>, expected: &str) {
         let spec = spec.unwrap();
         assert_eq!(spec.set("v", None), expected);
-        assert_eq!(spec.remove(), format!("{}; Max-Age=0", expected.replacen("=v", "=", 1)));
+        assert_eq!(
+            spec.remove(),
+            format!("{}; Max-Age=0", expected.replacen("=v", "=", 1))
+        );
     }
 
     /// Scar 21: removal repeats every attribute that setting had.
     #[test]
     fn setting_and_removing_carry_the_same_attributes() {
         let host = || CookieSpec::host("sid").unwrap();
-        check(Ok(host()), "__Host-Http-sid=v; Path=/; HttpOnly; Secure; SameSite=Lax");
-        check(host().same_site(SameSite::Strict), "__Host-Http-sid=v; Path=/; HttpOnly; Secure; SameSite=Strict");
-        check(host().partitioned(), "__Host-Http-sid=v; Path=/; HttpOnly; Secure; SameSite=None; Partitioned");
+        check(
+            Ok(host()),
+            "__Host-Http-sid=v; Path=/; HttpOnly; Secure; SameSite=Lax",
+        );
+        check(
+            host().same_site(SameSite::Strict),
+            "__Host-Http-sid=v; Path=/; HttpOnly; Secure; SameSite=Strict",
+        );
+        check(
+            host().partitioned(),
+            "__Host-Http-sid=v; Path=/; HttpOnly; Secure; SameSite=None; Partitioned",
+        );
         check(
             CookieSpec::domain("sid", "example.org"),
             "__Secure-sid=v; Domain=example.org; Path=/; HttpOnly; Secure; SameSite=Lax",
         );
-        check(CookieSpec::danger_insecure("sid"), "sid=v; Path=/; HttpOnly; SameSite=Lax");
+        check(
+            CookieSpec::danger_insecure("sid"),
+            "sid=v; Path=/; HttpOnly; SameSite=Lax",
+        );
     }
 
     #[test]
@@ -200,11 +223,27 @@ mod tests {
         let insecure = || CookieSpec::danger_insecure("sid").unwrap();
         assert!(insecure().same_site(SameSite::None).is_err());
         assert!(insecure().partitioned().is_err());
-        for name in ["", "a b", "a=b", "a;b", "sid\u{e9}", "__Host-sid", "__secure-sid", &"n".repeat(129)] {
+        for name in [
+            "",
+            "a b",
+            "a=b",
+            "a;b",
+            "sid\u{e9}",
+            "__Host-sid",
+            "__secure-sid",
+            &"n".repeat(129),
+        ] {
             assert!(CookieSpec::host(name).is_err(), "{name:?}");
             assert!(CookieSpec::danger_insecure(name).is_err(), "{name:?}");
         }
-        for domain in ["", "org", ".example.org", "exa mple.org", "example.org;", "example..org"] {
+        for domain in [
+            "",
+            "org",
+            ".example.org",
+            "exa mple.org",
+            "example.org;",
+            "example..org",
+        ] {
             assert!(CookieSpec::domain("sid", domain).is_err(), "{domain:?}");
         }
     }

@@ -79,7 +79,9 @@ impl State {
     /// Ends the session as far as this request can see; what is written from now on is another one.
     pub(crate) fn end(&mut self) {
         let ending = match std::mem::replace(&mut self.known, Known::Nobody) {
-            Known::Live(Some(credential), _) | Known::Unread(credential) => Some(Ending::Stored(credential.key)),
+            Known::Live(Some(credential), _) | Known::Unread(credential) => {
+                Some(Ending::Stored(credential.key))
+            }
             Known::Live(None, _) | Known::Ended => Some(Ending::CookieOnly),
             known @ (Known::Nobody | Known::Unopened(_)) => {
                 self.known = known;
@@ -220,7 +222,11 @@ pub(crate) fn settle(policy: &Policy, state: &State, now: Timestamp) -> Plan {
         Mode::ServerSide => (store, cookie(state, store)),
         Mode::ClientSide => (Step::Nothing, sealed_cookie(state, store)),
     };
-    Plan { end: state.ends, store, cookie }
+    Plan {
+        end: state.ends,
+        store,
+        cookie,
+    }
 }
 
 fn step(policy: &Policy, state: &State, now: Timestamp) -> Step {
@@ -247,11 +253,16 @@ fn commit_if(changed: bool) -> Step {
 fn touch(policy: &Policy, state: &State, live: &Live, now: Timestamp) -> Step {
     let due = state.accessed && policy.expiry.touch_is_due(live.meta.idle, live.seen, now);
     let asked = state.touch && live.meta.idle.is_some();
-    if live.frozen || !(due || asked) { Step::Nothing } else { Step::Touch(live.meta.idle_deadline(now)) }
+    if live.frozen || !(due || asked) {
+        Step::Nothing
+    } else {
+        Step::Touch(live.meta.idle_deadline(now))
+    }
 }
 
 fn cookie(state: &State, step: Step) -> CookieStep {
-    let lifetime_changed = state.edit.persistent.is_some() || state.edit.absolute_deadline.is_some();
+    let lifetime_changed =
+        state.edit.persistent.is_some() || state.edit.absolute_deadline.is_some();
     match (step, &state.known) {
         (Step::Create | Step::Rotate, _) => CookieStep::Set,
         (_, Known::Live(_, live)) if live.moved || live.frozen => CookieStep::Nothing,
@@ -272,7 +283,12 @@ fn sealed_cookie(state: &State, step: Step) -> CookieStep {
 }
 
 /// The library's own part of a session that begins at `now`.
-pub(crate) fn first_meta(policy: &Policy, edit: &MetaEdit, handle: [u8; 12], now: Timestamp) -> Meta {
+pub(crate) fn first_meta(
+    policy: &Policy,
+    edit: &MetaEdit,
+    handle: [u8; 12],
+    now: Timestamp,
+) -> Meta {
     let mut meta = Meta {
         created: now,
         absolute_deadline: policy.expiry.absolute_deadline(now),

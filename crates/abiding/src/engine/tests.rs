@@ -9,15 +9,27 @@ const START: Timestamp = Timestamp::from_millis(1_000_000);
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn policy(mode: Mode) -> Policy {
-    Policy { mode, expiry: Expiry::new().idle(30 * MINUTE).touch_after(5 * MINUTE) }
+    Policy {
+        mode,
+        expiry: Expiry::new().idle(30 * MINUTE).touch_after(5 * MINUTE),
+    }
 }
 
 fn credential() -> Credential {
-    Credential { id: SessionId::generate().unwrap(), key: StoreKey::from_bytes([1; 32]), old_key: false }
+    Credential {
+        id: SessionId::generate().unwrap(),
+        key: StoreKey::from_bytes([1; 32]),
+        old_key: false,
+    }
 }
 
 fn live() -> Live {
-    let meta = first_meta(&policy(Mode::ServerSide), &MetaEdit::default(), [0; 12], START);
+    let meta = first_meta(
+        &policy(Mode::ServerSide),
+        &MetaEdit::default(),
+        [0; 12],
+        START,
+    );
     Live {
         idle_deadline: meta.idle_deadline(START),
         meta,
@@ -38,7 +50,10 @@ fn read(adapt: impl Fn(&mut Live)) -> Known {
 
 fn set(state: &mut State) {
     state.accessed = true;
-    state.delta.set("k", encode_value("k", "v").unwrap()).unwrap();
+    state
+        .delta
+        .set("k", encode_value("k", "v").unwrap())
+        .unwrap();
 }
 
 fn look(state: &mut State) {
@@ -74,16 +89,36 @@ fn elevate(state: &mut State) {
 #[test]
 fn who_does_not_look_causes_nothing() {
     check(Known::Nobody, 0, |_| {}, "store: nothing, cookie: nothing");
-    check(Known::Unopened((*b"token").into()), 20, |_| {}, "store: nothing, cookie: nothing");
-    check(Known::Unread(credential()), 20, |_| {}, "store: nothing, cookie: nothing");
+    check(
+        Known::Unopened((*b"token").into()),
+        20,
+        |_| {},
+        "store: nothing, cookie: nothing",
+    );
+    check(
+        Known::Unread(credential()),
+        20,
+        |_| {},
+        "store: nothing, cookie: nothing",
+    );
 }
 
 #[test]
 fn looking_where_there_is_no_session_begins_none() {
     check(Known::Nobody, 0, look, "store: nothing, cookie: nothing");
     check(Known::Ended, 0, look, "store: nothing, cookie: nothing");
-    check(Known::Nobody, 0, |state| state.delta.remove("k"), "store: nothing, cookie: nothing");
-    check(Known::Nobody, 0, |state| state.delta.clear(), "store: nothing, cookie: nothing");
+    check(
+        Known::Nobody,
+        0,
+        |state| state.delta.remove("k"),
+        "store: nothing, cookie: nothing",
+    );
+    check(
+        Known::Nobody,
+        0,
+        |state| state.delta.clear(),
+        "store: nothing, cookie: nothing",
+    );
     check(Known::Nobody, 0, renew, "store: nothing, cookie: nothing");
 }
 
@@ -97,16 +132,36 @@ fn a_session_begins_when_something_is_set() {
 #[test]
 fn a_change_is_committed_whether_or_not_the_session_was_read() {
     check(read(|_| {}), 0, set, "store: commit, cookie: nothing");
-    check(Known::Unread(credential()), 0, set, "store: commit, cookie: nothing");
+    check(
+        Known::Unread(credential()),
+        0,
+        set,
+        "store: commit, cookie: nothing",
+    );
 }
 
 #[test]
 fn reading_does_not_write_before_the_touch_point() {
     check(read(|_| {}), 4, look, "store: nothing, cookie: nothing");
     check(read(|_| {}), 6, look, "store: touch, cookie: nothing");
-    check(read(|_| {}), 1, |state| state.touch = true, "store: touch, cookie: nothing");
-    check(read(|live| live.meta.idle = None), 600, look, "store: nothing, cookie: nothing");
-    check(read(|live| live.frozen = true), 6, look, "store: nothing, cookie: nothing");
+    check(
+        read(|_| {}),
+        1,
+        |state| state.touch = true,
+        "store: touch, cookie: nothing",
+    );
+    check(
+        read(|live| live.meta.idle = None),
+        600,
+        look,
+        "store: nothing, cookie: nothing",
+    );
+    check(
+        read(|live| live.frozen = true),
+        6,
+        look,
+        "store: nothing, cookie: nothing",
+    );
 }
 
 #[test]
@@ -115,7 +170,14 @@ fn a_touch_asks_for_the_idle_timeout_of_the_session_itself() {
     let mut state = State::new(known);
     state.accessed = true;
     let now = START.after(3 * MINUTE);
-    let plan = settle(&Policy { expiry: Expiry::new(), ..policy(Mode::ServerSide) }, &state, now);
+    let plan = settle(
+        &Policy {
+            expiry: Expiry::new(),
+            ..policy(Mode::ServerSide)
+        },
+        &state,
+        now,
+    );
     assert_eq!(plan.store, Step::Touch(now.after(7 * MINUTE)));
 }
 
@@ -123,14 +185,21 @@ fn a_touch_asks_for_the_idle_timeout_of_the_session_itself() {
 fn signing_in_renewing_and_elevating_take_a_new_id() {
     for act in [sign_in as fn(&mut State), renew, elevate] {
         check(read(|_| {}), 0, act, "store: rotate, cookie: set");
-        check(Known::Unread(credential()), 0, act, "store: rotate, cookie: set");
+        check(
+            Known::Unread(credential()),
+            0,
+            act,
+            "store: rotate, cookie: set",
+        );
     }
 }
 
 /// Scar 6, and the rule that the first of two renewals wins.
 #[test]
 fn who_comes_through_an_alias_is_overtaken_and_sends_no_cookie() {
-    for overtaken in [(|live| live.moved = true) as fn(&mut Live), |live| live.frozen = true] {
+    for overtaken in [(|live| live.moved = true) as fn(&mut Live), |live| {
+        live.frozen = true
+    }] {
         check(read(overtaken), 0, renew, "store: nothing, cookie: nothing");
         check(read(overtaken), 0, set, "store: commit, cookie: nothing");
         let old_key = move |live: &mut Live| {
@@ -144,10 +213,30 @@ fn who_comes_through_an_alias_is_overtaken_and_sends_no_cookie() {
 
 #[test]
 fn what_was_ended_is_deleted_and_the_cookie_goes_with_it() {
-    check(read(|_| {}), 0, State::end, "store: delete, nothing, cookie: remove");
-    check(Known::Unread(credential()), 0, State::end, "store: delete, nothing, cookie: remove");
-    check(Known::Ended, 0, State::end, "store: nothing, cookie: remove");
-    check(Known::Nobody, 0, State::end, "store: nothing, cookie: nothing");
+    check(
+        read(|_| {}),
+        0,
+        State::end,
+        "store: delete, nothing, cookie: remove",
+    );
+    check(
+        Known::Unread(credential()),
+        0,
+        State::end,
+        "store: delete, nothing, cookie: remove",
+    );
+    check(
+        Known::Ended,
+        0,
+        State::end,
+        "store: nothing, cookie: remove",
+    );
+    check(
+        Known::Nobody,
+        0,
+        State::end,
+        "store: nothing, cookie: nothing",
+    );
 }
 
 #[test]
@@ -158,20 +247,45 @@ fn what_is_written_after_the_end_is_a_new_session() {
         assert!(state.delta.is_empty());
         set(state);
     };
-    check(read(|_| {}), 0, farewell, "store: delete, create, cookie: set");
+    check(
+        read(|_| {}),
+        0,
+        farewell,
+        "store: delete, create, cookie: set",
+    );
     check(Known::Nobody, 0, farewell, "store: create, cookie: set");
 }
 
 #[test]
 fn a_cookie_is_sent_anew_when_its_key_or_its_lifetime_is_old() {
-    check(read(|live| live.old_key = true), 0, look, "store: nothing, cookie: set");
-    check(read(|live| live.old_key = true), 0, |_| {}, "store: nothing, cookie: nothing");
-    check(read(|_| {}), 0, |state| state.edit.persistent = Some(true), "store: commit, cookie: set");
+    check(
+        read(|live| live.old_key = true),
+        0,
+        look,
+        "store: nothing, cookie: set",
+    );
+    check(
+        read(|live| live.old_key = true),
+        0,
+        |_| {},
+        "store: nothing, cookie: nothing",
+    );
+    check(
+        read(|_| {}),
+        0,
+        |state| state.edit.persistent = Some(true),
+        "store: commit, cookie: set",
+    );
 }
 
 #[test]
 fn an_ambiguous_cookie_is_taken_away_unless_a_new_one_replaces_it() {
-    check(Known::Nobody, 0, |state| state.ambiguous = true, "store: nothing, cookie: remove");
+    check(
+        Known::Nobody,
+        0,
+        |state| state.ambiguous = true,
+        "store: nothing, cookie: remove",
+    );
     let begin = |state: &mut State| {
         state.ambiguous = true;
         set(state);

@@ -29,7 +29,9 @@ impl Key {
     /// padded by hand and is refused.
     pub fn from_bytes(bytes: [u8; Self::LEN]) -> Result<Self, ConfigError> {
         let mut seen = [false; 256];
-        bytes.iter().for_each(|&byte| seen[usize::from(byte)] = true);
+        bytes
+            .iter()
+            .for_each(|&byte| seen[usize::from(byte)] = true);
         // 32 random bytes show fewer than 20 distinct values less than once in 10^9 keys.
         let distinct = seen.iter().filter(|&&seen| seen).count();
         let printable = bytes.iter().all(|byte| (0x20..0x7f).contains(byte));
@@ -49,9 +51,17 @@ impl Key {
             '/' => '_',
             other => other,
         };
-        let text: Zeroizing<String> = Zeroizing::new(text.trim().trim_end_matches('=').chars().map(url_safe).collect());
+        let text: Zeroizing<String> = Zeroizing::new(
+            text.trim()
+                .trim_end_matches('=')
+                .chars()
+                .map(url_safe)
+                .collect(),
+        );
         let decoded = URL_SAFE_NO_PAD.decode(text.as_bytes()).map(Zeroizing::new);
-        let bytes = decoded.ok().and_then(|bytes| <[u8; Self::LEN]>::try_from(bytes.as_slice()).ok());
+        let bytes = decoded
+            .ok()
+            .and_then(|bytes| <[u8; Self::LEN]>::try_from(bytes.as_slice()).ok());
         Self::from_bytes(bytes.ok_or(ConfigError::Key {
             problem: "is not 32 bytes in base64",
             remedy: "make one with `openssl rand -base64 32`; a password or a phrase is no key",
@@ -113,7 +123,10 @@ pub(super) struct RingKey {
 
 impl RingKey {
     // By value: the master key is wiped once its sub-keys are made.
-    #[expect(clippy::needless_pass_by_value, reason = "taking the key wipes it at the end")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "taking the key wipes it at the end"
+    )]
     pub(super) fn derive(key: Key, active_from: Timestamp) -> Self {
         let sub_key = |label: &[u8]| {
             let bytes = Zeroizing::new(expand::<32>(&key.0, label));
@@ -162,7 +175,13 @@ mod tests {
 
     #[test]
     fn weak_known_and_short_keys_are_refused_with_a_remedy() {
-        for weak in ["", "secret", "change-me-change-me-change-me-32", &"A".repeat(43), &"QUJD".repeat(11)[..43]] {
+        for weak in [
+            "",
+            "secret",
+            "change-me-change-me-change-me-32",
+            &"A".repeat(43),
+            &"QUJD".repeat(11)[..43],
+        ] {
             let error = Key::parse(weak).unwrap_err();
             assert!(error.to_string().contains("openssl"), "{error}");
         }
@@ -185,14 +204,22 @@ mod tests {
         let plain = Key::from_bytes(bytes).unwrap();
         let standard = base64::engine::general_purpose::STANDARD.encode(bytes);
         assert_eq!(Key::parse(&standard).unwrap().id(), plain.id());
-        assert_eq!(Key::parse(&format!("  {}\n", plain.reveal().as_str())).unwrap().id(), plain.id());
+        assert_eq!(
+            Key::parse(&format!("  {}\n", plain.reveal().as_str()))
+                .unwrap()
+                .id(),
+            plain.id()
+        );
     }
 
     /// KR-1: the derivation is part of the format, so its bytes are pinned.
     #[test]
     fn key_ids_are_stable() {
         let bytes: [u8; 32] = std::array::from_fn(|i| i as u8 ^ 0xa5);
-        assert_eq!(Key::from_bytes(bytes).unwrap().id().to_string(), KEY_ID_OF_A5);
+        assert_eq!(
+            Key::from_bytes(bytes).unwrap().id().to_string(),
+            KEY_ID_OF_A5
+        );
     }
 
     const KEY_ID_OF_A5: &str = "d42f4cf9";

@@ -49,7 +49,10 @@ impl KeyRing {
     /// A ring of one key, active at once.
     pub fn new(key: Key) -> Self {
         let keys = vec![Arc::new(RingKey::derive(key, Timestamp::default()))];
-        Self(Arc::new(RwLock::new(Arc::new(Keys { keys, revoked: Vec::new() }))))
+        Self(Arc::new(RwLock::new(Arc::new(Keys {
+            keys,
+            revoked: Vec::new(),
+        }))))
     }
 
     /// A ring of one fresh key that nobody else knows: for tests and for development, since a restart
@@ -64,7 +67,10 @@ impl KeyRing {
     /// # Errors
     /// [`ConfigError::Key`] for a key that is malformed, known or weak, and for a file without a key.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let mut lines = text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with('#'));
         let newest = lines.next().ok_or(ConfigError::Key {
             problem: "file holds no key",
             remedy: "write one line of 43 base64url characters, for example from `openssl rand -base64 32`",
@@ -107,7 +113,11 @@ impl KeyRing {
     /// Refuses at once whatever `id` made. Its sessions end; the last key of a ring cannot be revoked.
     pub fn revoke(&self, id: KeyId) -> Result<(), ConfigError> {
         self.change(|keys| {
-            if keys.keys.iter().all(|key| key.id == id || key.active_from == Timestamp::MAX) {
+            if keys
+                .keys
+                .iter()
+                .all(|key| key.id == id || key.active_from == Timestamp::MAX)
+            {
                 return Err(ConfigError::Key {
                     problem: "is the only one that signs",
                     remedy: "rotate to a fresh key first, then revoke this one",
@@ -130,11 +140,19 @@ impl KeyRing {
     }
 
     /// The name of a subject in the index, under each key of the ring, the signing one first.
-    pub(crate) fn subject_keys(&self, realm: &str, subject: &str, now: Timestamp) -> Vec<SubjectKey> {
+    pub(crate) fn subject_keys(
+        &self,
+        realm: &str,
+        subject: &str,
+        now: Timestamp,
+    ) -> Vec<SubjectKey> {
         let signer = self.signer(now);
         let keys = self.keys();
         let others = keys.keys.iter().filter(|key| key.id != signer.id);
-        std::iter::once(&signer).chain(others).map(|key| key.subject_key(realm, subject)).collect()
+        std::iter::once(&signer)
+            .chain(others)
+            .map(|key| key.subject_key(realm, subject))
+            .collect()
     }
 
     fn signer(&self, now: Timestamp) -> Arc<RingKey> {
@@ -158,7 +176,10 @@ impl KeyRing {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn change(&self, edit: impl FnOnce(&mut Keys) -> Result<(), ConfigError>) -> Result<(), ConfigError> {
+    fn change(
+        &self,
+        edit: impl FnOnce(&mut Keys) -> Result<(), ConfigError>,
+    ) -> Result<(), ConfigError> {
         let mut guard = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let mut keys = (**guard).clone();
         edit(&mut keys)?;
@@ -174,7 +195,11 @@ impl fmt::Debug for KeyRing {
 }
 
 fn crypto(operation: &'static str) -> Error {
-    Error::new(ErrorKind::Randomness, operation, "the cryptographic library refused the operation")
+    Error::new(
+        ErrorKind::Randomness,
+        operation,
+        "the cryptographic library refused the operation",
+    )
 }
 
 #[cfg(test)]
@@ -187,9 +212,13 @@ mod tests {
     fn the_newest_active_key_signs_and_a_staged_one_waits() {
         let ring = KeyRing::generate().unwrap();
         let first = ring.signer_at(NOW);
-        ring.rotate(Key::generate().unwrap(), Timestamp::from_millis(2_000_000)).unwrap();
+        ring.rotate(Key::generate().unwrap(), Timestamp::from_millis(2_000_000))
+            .unwrap();
         assert_eq!(ring.signer_at(NOW), first);
-        assert_eq!(ring.signer_at(Timestamp::from_millis(2_000_000)), ring.ids()[0]);
+        assert_eq!(
+            ring.signer_at(Timestamp::from_millis(2_000_000)),
+            ring.ids()[0]
+        );
         assert_ne!(ring.ids()[0], first);
     }
 
@@ -215,7 +244,11 @@ mod tests {
     #[test]
     fn a_key_file_lists_the_newest_key_first() {
         let keys = [Key::generate().unwrap(), Key::generate().unwrap()];
-        let text = format!("# made for a test\n{}\n\n{}\n", *keys[0].reveal(), *keys[1].reveal());
+        let text = format!(
+            "# made for a test\n{}\n\n{}\n",
+            *keys[0].reveal(),
+            *keys[1].reveal()
+        );
         let ring = KeyRing::parse(&text).unwrap();
         assert_eq!(ring.ids(), keys.map(|key| key.id()));
         assert!(KeyRing::parse("# nothing\n").is_err());
@@ -226,6 +259,9 @@ mod tests {
         let key = Key::generate().unwrap();
         let text = key.reveal();
         let shown = format!("{key:?}") + &format!("{:?}", KeyRing::new(key));
-        assert!(!shown.contains(text.as_str()) && shown.contains("KeyId("), "{shown}");
+        assert!(
+            !shown.contains(text.as_str()) && shown.contains("KeyId("),
+            "{shown}"
+        );
     }
 }

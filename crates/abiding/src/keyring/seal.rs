@@ -74,7 +74,12 @@ impl KeyRing {
     }
 
     /// Opens a seal that was made for the same purpose and context.
-    pub(crate) fn open(&self, purpose: Purpose, context: &Context, sealed: &[u8]) -> Result<Opened> {
+    pub(crate) fn open(
+        &self,
+        purpose: Purpose,
+        context: &Context,
+        sealed: &[u8],
+    ) -> Result<Opened> {
         if sealed.len() < OVERHEAD {
             return Ok(Opened::Malformed);
         }
@@ -89,7 +94,9 @@ impl KeyRing {
             Standing::Unknown => return Ok(Opened::UnknownKey),
         };
         let (cipher, expected) = derive(&key, purpose, salt)?;
-        if constant_time::verify_slices_are_equal(&expected.as_ref()[..COMMITMENT], commitment).is_err() {
+        if constant_time::verify_slices_are_equal(&expected.as_ref()[..COMMITMENT], commitment)
+            .is_err()
+        {
             return Ok(Opened::Forged);
         }
         let mut text = rest.to_vec();
@@ -149,7 +156,9 @@ mod tests {
     #[test]
     fn a_seal_opens_where_it_was_made_and_hides_what_it_holds() {
         let ring = KeyRing::generate().unwrap();
-        let sealed = ring.seal(Purpose::Record, &context(b"a"), 1, b"\x01canary", NOW).unwrap();
+        let sealed = ring
+            .seal(Purpose::Record, &context(b"a"), 1, b"\x01canary", NOW)
+            .unwrap();
         assert_eq!((sealed[0], sealed.len()), (1, 1 + OVERHEAD + 6));
         assert!(!sealed.windows(6).any(|window| window == b"canary"));
         let open = |purpose, key| text(ring.open(purpose, &context(key), &sealed[1..]).unwrap());
@@ -162,7 +171,9 @@ mod tests {
     #[test]
     fn every_flipped_bit_and_every_truncation_is_refused() {
         let ring = KeyRing::generate().unwrap();
-        let sealed = ring.seal(Purpose::Cookie, &context(b"a"), 0, b"canary", NOW).unwrap();
+        let sealed = ring
+            .seal(Purpose::Cookie, &context(b"a"), 0, b"canary", NOW)
+            .unwrap();
         for position in 0..sealed.len() {
             for bit in 0..8 {
                 let mut bad = sealed.clone();
@@ -177,7 +188,9 @@ mod tests {
     #[test]
     fn an_older_key_opens_and_a_revoked_one_does_not() {
         let ring = KeyRing::generate().unwrap();
-        let sealed = ring.seal(Purpose::Record, &context(b"a"), 0, b"text", NOW).unwrap();
+        let sealed = ring
+            .seal(Purpose::Record, &context(b"a"), 0, b"text", NOW)
+            .unwrap();
         let old = ring.signer_at(NOW);
         ring.rotate(Key::generate().unwrap(), NOW).unwrap();
         assert!(text(ring.open(Purpose::Record, &context(b"a"), &sealed).unwrap()).is_some());

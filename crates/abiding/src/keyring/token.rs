@@ -12,10 +12,7 @@ use aws_lc_rs::{constant_time, hmac};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
-use super::{
-    KeyId, KeyRing, Standing,
-    key::RingKey,
-};
+use super::{KeyId, KeyRing, Standing, key::RingKey};
 use crate::{clock::Timestamp, id::SessionId};
 
 const VERSION: u8 = 0x01;
@@ -63,7 +60,12 @@ pub(crate) enum TokenRejection {
 
 impl KeyRing {
     /// The token for `id`, signed by the key that is active at `now`.
-    pub(crate) fn token(&self, context: &Context, id: &SessionId, now: Timestamp) -> Zeroizing<String> {
+    pub(crate) fn token(
+        &self,
+        context: &Context,
+        id: &SessionId,
+        now: Timestamp,
+    ) -> Zeroizing<String> {
         let key = self.signer(now);
         let mut raw = Zeroizing::new([0; RAW]);
         raw[0] = VERSION;
@@ -75,7 +77,11 @@ impl KeyRing {
     }
 
     /// The session id in `text`, if a key of the ring vouches for it.
-    pub(crate) fn open_token(&self, context: &Context, text: &[u8]) -> Result<Token, TokenRejection> {
+    pub(crate) fn open_token(
+        &self,
+        context: &Context,
+        text: &[u8],
+    ) -> Result<Token, TokenRejection> {
         if text.len() != TEXT {
             return Err(TokenRejection::Malformed);
         }
@@ -96,7 +102,10 @@ impl KeyRing {
             .map_err(|_| TokenRejection::BadTag)?;
         let mut id = [0; SessionId::LEN];
         id.copy_from_slice(&raw[1 + KeyId::LEN..BODY]);
-        Ok(Token { id: SessionId::from_bytes(id), key: key_id })
+        Ok(Token {
+            id: SessionId::from_bytes(id),
+            key: key_id,
+        })
     }
 }
 
@@ -123,7 +132,12 @@ mod tests {
         let (ring, id) = (KeyRing::generate().unwrap(), SessionId::generate().unwrap());
         let token = ring.token(&context("sid"), &id, NOW);
         assert_eq!(token.len(), TEXT);
-        assert_eq!(ring.open_token(&context("sid"), token.as_bytes()).unwrap().id, id);
+        assert_eq!(
+            ring.open_token(&context("sid"), token.as_bytes())
+                .unwrap()
+                .id,
+            id
+        );
     }
 
     /// KR-4: every bit of a token is covered, and no other length is taken.
@@ -135,11 +149,20 @@ mod tests {
             for bit in 0..8 {
                 let mut bad = token.as_bytes().to_vec();
                 bad[position] ^= 1 << bit;
-                assert!(ring.open_token(&context("sid"), &bad).is_err(), "byte {position}, bit {bit}");
+                assert!(
+                    ring.open_token(&context("sid"), &bad).is_err(),
+                    "byte {position}, bit {bit}"
+                );
             }
-            assert!(ring.open_token(&context("sid"), &token.as_bytes()[..position]).is_err());
+            assert!(
+                ring.open_token(&context("sid"), &token.as_bytes()[..position])
+                    .is_err()
+            );
         }
-        assert!(ring.open_token(&context("sid"), format!("{}A", token.as_str()).as_bytes()).is_err());
+        assert!(
+            ring.open_token(&context("sid"), format!("{}A", token.as_str()).as_bytes())
+                .is_err()
+        );
     }
 
     /// KR-7: a token is good for one realm, one cookie name and one purpose.
@@ -147,9 +170,15 @@ mod tests {
     fn a_token_is_bound_to_its_context() {
         let (ring, id) = (KeyRing::generate().unwrap(), SessionId::generate().unwrap());
         let token = ring.token(&context("sid"), &id, NOW);
-        let open = |context| ring.open_token(&context, token.as_bytes()).map(|token| token.key);
+        let open = |context| {
+            ring.open_token(&context, token.as_bytes())
+                .map(|token| token.key)
+        };
         assert_eq!(open(context("other")), Err(TokenRejection::BadTag));
-        assert_eq!(open(Context::new(&[b"token", b"realms", b"id"])), Err(TokenRejection::BadTag));
+        assert_eq!(
+            open(Context::new(&[b"token", b"realms", b"id"])),
+            Err(TokenRejection::BadTag)
+        );
     }
 
     /// KR-10, KR-11: one key is asked; a stranger's and a revoked one's tokens are told apart.
@@ -161,8 +190,14 @@ mod tests {
         let opened = ring.open_token(&context("sid"), token.as_bytes()).unwrap();
         assert_ne!(opened.key, ring.signer_at(NOW));
         ring.revoke(opened.key).unwrap();
-        let open = |ring: &KeyRing| ring.open_token(&context("sid"), token.as_bytes()).map(|token| token.key);
+        let open = |ring: &KeyRing| {
+            ring.open_token(&context("sid"), token.as_bytes())
+                .map(|token| token.key)
+        };
         assert_eq!(open(&ring), Err(TokenRejection::RevokedKey));
-        assert_eq!(open(&KeyRing::generate().unwrap()), Err(TokenRejection::UnknownKey));
+        assert_eq!(
+            open(&KeyRing::generate().unwrap()),
+            Err(TokenRejection::UnknownKey)
+        );
     }
 }

@@ -31,7 +31,11 @@ impl Profile {
     /// # Errors
     /// None with the built-in name; the signature is that of the other constructors.
     pub fn native() -> Result<Self, ConfigError> {
-        Ok(Self { cookie: CookieSpec::host("sid")?, expiry: Expiry::new(), grace: GRACE })
+        Ok(Self {
+            cookie: CookieSpec::host("sid")?,
+            expiry: Expiry::new(),
+            grace: GRACE,
+        })
     }
 
     /// For plain http on this machine: the same without `Secure` and without the prefix that requires it.
@@ -39,7 +43,10 @@ impl Profile {
     /// # Errors
     /// None with the built-in name; the signature is that of the other constructors.
     pub fn development() -> Result<Self, ConfigError> {
-        Ok(Self { cookie: CookieSpec::danger_insecure("sid")?, ..Self::native()? })
+        Ok(Self {
+            cookie: CookieSpec::danger_insecure("sid")?,
+            ..Self::native()?
+        })
     }
 }
 
@@ -88,8 +95,9 @@ impl Settings {
             Place::Cookie => (Mode::ClientSide, true),
             Place::Store(store) => (Mode::ServerSide, !store.capabilities().in_process),
         };
-        let context =
-            |purpose: &[u8]| Context::new(&[purpose, self.realm.as_bytes(), cookie.name().as_bytes()]);
+        let context = |purpose: &[u8]| {
+            Context::new(&[purpose, self.realm.as_bytes(), cookie.name().as_bytes()])
+        };
         Ok(Manager(Arc::new(Shared {
             clock: self.clock,
             policy: Policy { mode, expiry },
@@ -164,7 +172,12 @@ pub struct ManagerBuilder<S> {
 
 impl<S: Store> ManagerBuilder<S> {
     pub(super) fn new(store: S) -> Self {
-        Self { store: Arc::new(store), settings: Settings::new(None), sweep: None, subjects: None }
+        Self {
+            store: Arc::new(store),
+            settings: Settings::new(None),
+            sweep: None,
+            subjects: None,
+        }
     }
 
     shared_settings!();
@@ -205,13 +218,16 @@ impl<S: Store> ManagerBuilder<S> {
     /// [`ConfigError`] for settings that cannot work, with the remedy.
     pub fn build(self) -> Result<Manager, ConfigError> {
         let store: Arc<dyn DynStore> = self.store;
-        self.settings.build(Place::Store(store), self.sweep, self.subjects)
+        self.settings
+            .build(Place::Store(store), self.sweep, self.subjects)
     }
 }
 
 impl<S> std::fmt::Debug for ManagerBuilder<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ManagerBuilder").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("ManagerBuilder")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
 
@@ -225,7 +241,10 @@ pub struct ClientSideBuilder {
 
 impl ClientSideBuilder {
     pub(super) fn new(keys: KeyRing) -> Self {
-        Self { settings: Settings::new(Some(keys)), irrevocable: false }
+        Self {
+            settings: Settings::new(Some(keys)),
+            irrevocable: false,
+        }
     }
 
     shared_settings!();
@@ -275,6 +294,11 @@ mod tests {
     #[test]
     fn lifetimes_that_cannot_work_are_refused_when_the_manager_is_built() {
         let builder = Manager::builder(MemoryStore::new()).keys(KeyRing::generate().unwrap());
-        assert!(builder.expiry(Expiry::new().absolute(Duration::ZERO)).build().is_err());
+        assert!(
+            builder
+                .expiry(Expiry::new().absolute(Duration::ZERO))
+                .build()
+                .is_err()
+        );
     }
 }

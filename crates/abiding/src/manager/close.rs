@@ -80,8 +80,17 @@ impl Manager {
     /// missing, and the response of the handler must not be sent.
     pub async fn close(&self, session: &Session, failed: bool) -> Result<Closing> {
         if self.close_untouched(session) {
-            let summary = Summary { reads: 0, commits: 0, saved: None, plan: None };
-            return Ok(Closing { set_cookie: None, accessed: false, summary });
+            let summary = Summary {
+                reads: 0,
+                commits: 0,
+                saved: None,
+                plan: None,
+            };
+            return Ok(Closing {
+                set_cookie: None,
+                accessed: false,
+                summary,
+            });
         }
         let desk = session.desk();
         {
@@ -98,7 +107,12 @@ impl Manager {
         Ok(Closing {
             set_cookie: desk.set_cookie.take(),
             accessed: desk.state.accessed,
-            summary: Summary { reads: desk.reads, commits: desk.commits, saved: desk.saved, plan: Some(plan) },
+            summary: Summary {
+                reads: desk.reads,
+                commits: desk.commits,
+                saved: desk.saved,
+                plan: Some(plan),
+            },
         })
     }
 }
@@ -136,7 +150,10 @@ impl Shared {
         };
         let (cookie, credential) = match renamed {
             Some(Renamed { credential, cookie }) => (Some(cookie), Some(credential)),
-            None => (self.same_cookie(&work, now), work.credential.filter(|_| work.plan.store == Step::Commit)),
+            None => (
+                self.same_cookie(&work, now),
+                work.credential.filter(|_| work.plan.store == Step::Commit),
+            ),
         };
         lock(desk).settled(&work.delta, cookie, credential);
         Ok(work.plan)
@@ -146,21 +163,31 @@ impl Shared {
     async fn work(&self, desk: &Mutex<Desk>) -> Result<Work> {
         let unread = {
             let desk = lock(desk);
-            let work = Work::of(&desk.state, engine::settle(&self.policy, &desk.state, self.clock.now()));
+            let work = Work::of(
+                &desk.state,
+                engine::settle(&self.policy, &desk.state, self.clock.now()),
+            );
             match &desk.state.known {
-                Known::Unread(credential) if work.plan.cookie == CookieStep::Set => credential.clone(),
+                Known::Unread(credential) if work.plan.cookie == CookieStep::Set => {
+                    credential.clone()
+                }
                 _ => return Ok(work),
             }
         };
         let known = self.load(unread).await?;
         let mut desk = lock(desk);
         desk.learn(known);
-        Ok(Work::of(&desk.state, engine::settle(&self.policy, &desk.state, self.clock.now())))
+        Ok(Work::of(
+            &desk.state,
+            engine::settle(&self.policy, &desk.state, self.clock.now()),
+        ))
     }
 
     /// Who only read gets the answer, even if the use of the session cannot be written down.
     async fn touch(&self, store: &dyn DynStore, work: &Work, deadline: Timestamp, now: Timestamp) {
-        let Some(credential) = &work.credential else { return };
+        let Some(credential) = &work.credential else {
+            return;
+        };
         if let Err(error) = store.touch(&credential.key, deadline, now).await {
             tracing::warn!(%error, key = ?credential.key, "the use of a session could not be written down");
         }
@@ -175,7 +202,9 @@ impl Shared {
         };
         for _ in 0..DRAWS {
             let credential = self.draw()?;
-            let record = self.sealer.record(&credential.key, &meta, &entries, &work.delta, now)?;
+            let record = self
+                .sealer
+                .record(&credential.key, &meta, &entries, &work.delta, now)?;
             if store.create(&credential.key, &record, now).await? == Created::Yes {
                 let cookie = self.token_cookie(&credential.id, &meta, now);
                 return Ok(Renamed { credential, cookie });
@@ -184,10 +213,22 @@ impl Shared {
         Err(every_id_taken("create"))
     }
 
-    async fn commit(&self, desk: &Mutex<Desk>, store: &dyn DynStore, work: &Work, now: Timestamp) -> Result<()> {
-        let Some(credential) = &work.credential else { return Err(self.ended(desk)) };
+    async fn commit(
+        &self,
+        desk: &Mutex<Desk>,
+        store: &dyn DynStore,
+        work: &Work,
+        now: Timestamp,
+    ) -> Result<()> {
+        let Some(credential) = &work.credential else {
+            return Err(self.ended(desk));
+        };
         let change = self.change(work.delta.clone(), work.edit.clone(), now);
-        match gone_is_an_answer(store.commit(&credential.key, &change, Expect::Any, now).await)? {
+        match gone_is_an_answer(
+            store
+                .commit(&credential.key, &change, Expect::Any, now)
+                .await,
+        )? {
             Committed::Yes(_) => Ok(()),
             Committed::Gone => Err(self.ended(desk)),
             Committed::KeyTaken | Committed::Stale(_) => Err(breach("commit")),
@@ -201,19 +242,30 @@ impl Shared {
         work: &mut Work,
         now: Timestamp,
     ) -> Result<Option<Renamed>> {
-        let (Some(old), Some((meta, _))) = (&work.credential, &work.base) else { return Err(self.ended(desk)) };
+        let (Some(old), Some((meta, _))) = (&work.credential, &work.base) else {
+            return Err(self.ended(desk));
+        };
         let mut meta = meta.clone();
         work.edit.apply(&mut meta);
         let until = now.after(self.grace);
-        let leave = if work.fate == Fate::SignIn { Leave::Snapshot(until) } else { Leave::Alias(until) };
+        let leave = if work.fate == Fate::SignIn {
+            Leave::Snapshot(until)
+        } else {
+            Leave::Alias(until)
+        };
         let change = self.change(work.delta.clone(), work.edit.clone(), now);
         for _ in 0..DRAWS {
             let new = self.draw()?;
-            let rotated = store.rotate(&old.key, &new.key, &change, Expect::Any, leave, now).await;
+            let rotated = store
+                .rotate(&old.key, &new.key, &change, Expect::Any, leave, now)
+                .await;
             match gone_is_an_answer(rotated)? {
                 Committed::Yes(_) => {
                     let cookie = self.token_cookie(&new.id, &meta, now);
-                    return Ok(Some(Renamed { credential: new, cookie }));
+                    return Ok(Some(Renamed {
+                        credential: new,
+                        cookie,
+                    }));
                 }
                 Committed::KeyTaken => {}
                 Committed::Gone => return self.nothing_to_move(desk, store, work, now).await,
@@ -234,7 +286,9 @@ impl Shared {
     ) -> Result<Option<Renamed>> {
         match work.fate {
             Fate::SignIn => {
-                let Some(credential) = work.credential.clone() else { return Err(self.ended(desk)) };
+                let Some(credential) = work.credential.clone() else {
+                    return Err(self.ended(desk));
+                };
                 (work.base, work.frozen) = match self.load(credential).await? {
                     Known::Live(_, live) if live.frozen => (Some((live.meta, live.entries)), true),
                     _ => (None, false),
@@ -252,16 +306,29 @@ impl Shared {
         desk.state.discard();
         desk.state.known = Known::Ended;
         tracing::info!("a session ended while a request was writing to it; the change was dropped");
-        Error::new(ErrorKind::Gone, "commit", "the session ended while the request was running")
+        Error::new(
+            ErrorKind::Gone,
+            "commit",
+            "the session ended while the request was running",
+        )
     }
 
     pub(crate) fn change(&self, delta: Delta, edit: MetaEdit, now: Timestamp) -> Change {
-        Change { now, delta, edit, sealer: self.sealer.clone() }
+        Change {
+            now,
+            delta,
+            edit,
+            sealer: self.sealer.clone(),
+        }
     }
 
     fn draw(&self) -> Result<Credential> {
         let id = SessionId::generate()?;
-        Ok(Credential { key: self.naming.store_key(&id), id, old_key: false })
+        Ok(Credential {
+            key: self.naming.store_key(&id),
+            id,
+            old_key: false,
+        })
     }
 
     /// The cookie of a session that keeps its id.
@@ -292,35 +359,53 @@ impl Shared {
             }
             None => {
                 let handle = random_bytes("create")?;
-                (engine::first_meta(&self.policy, &work.edit, handle, now), Entries::default())
+                (
+                    engine::first_meta(&self.policy, &work.edit, handle, now),
+                    Entries::default(),
+                )
             }
         };
         let mut prefix = vec![SEALED_COOKIE];
         prefix.extend_from_slice(&now.as_millis().to_le_bytes());
         prefix.extend_from_slice(&meta.idle_deadline(now).as_millis().to_le_bytes());
         let text = Zeroizing::new(codec::encode(&prefix, &meta, &entries, &work.delta));
-        let sealed = self.ring.seal(Purpose::Cookie, &self.seal_context, 1, &text, now)?;
+        let sealed = self
+            .ring
+            .seal(Purpose::Cookie, &self.seal_context, 1, &text, now)?;
         let value = Zeroizing::new(URL_SAFE_NO_PAD.encode(sealed));
         let bytes = self.cookie.name().len() + value.len();
         if bytes > MAX_COOKIE {
-            let context = format!("the cookie would have {bytes} bytes; browsers keep {MAX_COOKIE}");
+            let context =
+                format!("the cookie would have {bytes} bytes; browsers keep {MAX_COOKIE}");
             return Err(Error::new(ErrorKind::TooLarge, "seal", context));
         }
-        Ok(Zeroizing::new(self.cookie.set(&value, engine::max_age(&meta, now))))
+        Ok(Zeroizing::new(
+            self.cookie.set(&value, engine::max_age(&meta, now)),
+        ))
     }
 }
 
 impl Work {
     fn of(state: &State, plan: Plan) -> Self {
         let (credential, base, frozen) = match &state.known {
-            Known::Live(credential, live) => {
-                (credential.clone(), Some((live.meta.clone(), live.entries.clone())), live.frozen)
-            }
+            Known::Live(credential, live) => (
+                credential.clone(),
+                Some((live.meta.clone(), live.entries.clone())),
+                live.frozen,
+            ),
             Known::Unread(credential) => (Some(credential.clone()), None, false),
             Known::Ended | Known::Nobody | Known::Unopened(_) => (None, None, false),
         };
         let (delta, edit) = (state.delta.clone(), state.edit.clone());
-        Self { plan, delta, edit, fate: state.fate, credential, base, frozen }
+        Self {
+            plan,
+            delta,
+            edit,
+            fate: state.fate,
+            credential,
+            base,
+            frozen,
+        }
     }
 }
 
@@ -335,7 +420,9 @@ pub struct Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(plan) = &self.plan else { return f.write_str("untouched") };
+        let Some(plan) = &self.plan else {
+            return f.write_str("untouched");
+        };
         match (self.reads, self.commits) {
             (0, 0) => {}
             (reads, 0) => write!(f, "read {reads}, ")?,
@@ -357,9 +444,17 @@ pub(crate) fn gone_is_an_answer(committed: Result<Committed>) -> Result<Committe
 }
 
 pub(crate) fn breach(operation: &'static str) -> Error {
-    Error::new(ErrorKind::Unavailable, operation, "the store gave an answer that its contract does not know")
+    Error::new(
+        ErrorKind::Unavailable,
+        operation,
+        "the store gave an answer that its contract does not know",
+    )
 }
 
 fn every_id_taken(operation: &'static str) -> Error {
-    Error::new(ErrorKind::Unavailable, operation, "the store says that every fresh id is taken")
+    Error::new(
+        ErrorKind::Unavailable,
+        operation,
+        "the store says that every fresh id is taken",
+    )
 }

@@ -118,7 +118,11 @@ impl Manager {
     pub async fn sweep(&self, limit: usize) -> Result<Swept> {
         match &self.0.sweep {
             Some(store) => store.sweep(self.0.clock.now(), limit).await,
-            None => Err(Error::new(ErrorKind::Unsupported, "sweep", "build the manager with `sweeping()`")),
+            None => Err(Error::new(
+                ErrorKind::Unsupported,
+                "sweep",
+                "build the manager with `sweeping()`",
+            )),
         }
     }
 
@@ -183,18 +187,28 @@ impl Manager {
 
     /// How many cookies were refused since the manager was built, by reason.
     pub fn rejections(&self) -> Vec<(Rejection, u64)> {
-        Rejection::ALL.iter().map(|&reason| (reason, self.0.rejected.of(reason))).collect()
+        Rejection::ALL
+            .iter()
+            .map(|&reason| (reason, self.0.rejected.of(reason)))
+            .collect()
     }
 }
 
 impl Shared {
     pub(crate) fn subjects(&self, operation: &'static str) -> Result<&dyn DynSubjects> {
-        let missing = || Error::new(ErrorKind::Unsupported, operation, "build the manager with `subjects()`");
+        let missing = || {
+            Error::new(
+                ErrorKind::Unsupported,
+                operation,
+                "build the manager with `subjects()`",
+            )
+        };
         self.subjects.as_deref().ok_or_else(missing)
     }
 
     pub(crate) fn subject_keys(&self, subject: &str) -> Vec<crate::record::SubjectKey> {
-        self.ring.subject_keys(&self.realm, subject, self.clock.now())
+        self.ring
+            .subject_keys(&self.realm, subject, self.clock.now())
     }
 }
 
@@ -212,7 +226,9 @@ impl fmt::Debug for Manager {
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("realm", &self.realm).finish_non_exhaustive()
+        f.debug_struct("Shared")
+            .field("realm", &self.realm)
+            .finish_non_exhaustive()
     }
 }
 

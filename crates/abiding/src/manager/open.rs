@@ -19,7 +19,9 @@ impl Shared {
     /// Looks at the cookie's value, once, when the handler first looks at the session. No I/O.
     pub(crate) fn present(&self, state: &mut State) {
         state.accessed = true;
-        let Known::Unopened(value) = &state.known else { return };
+        let Known::Unopened(value) = &state.known else {
+            return;
+        };
         let opened = match &self.place {
             Place::Cookie => self.open_sealed(value),
             Place::Store(_) => self.open_token(value),
@@ -37,13 +39,21 @@ impl Shared {
         let token = self.ring.open_token(&self.token_context, value)?;
         let key = self.naming.store_key(&token.id);
         let old_key = token.key != self.ring.signer_at(self.clock.now());
-        Ok(Known::Unread(Credential { id: token.id, key, old_key }))
+        Ok(Known::Unread(Credential {
+            id: token.id,
+            key,
+            old_key,
+        }))
     }
 
     /// A sealed cookie is `0x02 seal(seen:i64 idle_deadline:i64 payload)` in base64url.
     fn open_sealed(&self, value: &[u8]) -> Result<Known, Rejection> {
-        let bytes = URL_SAFE_NO_PAD.decode(value).map_err(|_| Rejection::Malformed)?;
-        let Some((&SEALED_COOKIE, sealed)) = bytes.split_first() else { return Err(Rejection::Malformed) };
+        let bytes = URL_SAFE_NO_PAD
+            .decode(value)
+            .map_err(|_| Rejection::Malformed)?;
+        let Some((&SEALED_COOKIE, sealed)) = bytes.split_first() else {
+            return Err(Rejection::Malformed);
+        };
         let opened = self.ring.open(Purpose::Cookie, &self.seal_context, sealed);
         let (text, key) = match opened.map_err(|_| Rejection::Malformed)? {
             Opened::Text(text, key) => (text, key),
@@ -56,7 +66,9 @@ impl Shared {
             let bytes = text.get(at..at + 8)?.try_into().ok()?;
             Some(Timestamp::from_millis(i64::from_le_bytes(bytes)))
         };
-        let (Some(seen), Some(idle_deadline)) = (instant(0), instant(8)) else { return Err(Rejection::Malformed) };
+        let (Some(seen), Some(idle_deadline)) = (instant(0), instant(8)) else {
+            return Err(Rejection::Malformed);
+        };
         let (meta, entries) = codec::parse(text.into(), 16).map_err(|_| Rejection::Malformed)?;
         let now = self.clock.now();
         if meta.absolute_deadline.min(idle_deadline) <= now {
@@ -77,9 +89,15 @@ impl Shared {
 
     /// Reads the record that `credential` leads to.
     pub(crate) async fn load(&self, credential: Credential) -> Result<Known> {
-        let Place::Store(store) = &self.place else { return Ok(Known::Nobody) };
+        let Place::Store(store) = &self.place else {
+            return Ok(Known::Nobody);
+        };
         let found = store.load(&credential.key, self.clock.now()).await?;
-        match found.map(|found| self.live(&credential, &found)).transpose()?.flatten() {
+        match found
+            .map(|found| self.live(&credential, &found))
+            .transpose()?
+            .flatten()
+        {
             Some(live) => Ok(Known::Live(Some(credential), Box::new(live))),
             None => {
                 self.rejected.count(Rejection::UnknownId);

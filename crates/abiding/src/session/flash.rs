@@ -44,6 +44,9 @@ impl Session {
             Ok(None)
         })
         .await?;
-        Ok(taken.into_iter().map(|(category, message)| Flash { category, message }).collect())
+        Ok(taken
+            .into_iter()
+            .map(|(category, message)| Flash { category, message })
+            .collect())
     }
 }

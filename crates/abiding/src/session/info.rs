@@ -49,7 +49,12 @@ impl Info {
         }
     }
 
-    pub(crate) fn of_record(meta: &Meta, entries: &Entries, record: &Record, now: Timestamp) -> Self {
+    pub(crate) fn of_record(
+        meta: &Meta,
+        entries: &Entries,
+        record: &Record,
+        now: Timestamp,
+    ) -> Self {
         Self {
             seen: record.seen,
             idle_deadline: record.idle_deadline,
@@ -71,7 +76,10 @@ impl Info {
             authenticated: meta.authenticated,
             elevated: false,
             persistent: meta.persistent,
-            bytes: entries.iter().map(|entry| entry.key.len() + entry.value.len()).sum(),
+            bytes: entries
+                .iter()
+                .map(|entry| entry.key.len() + entry.value.len())
+                .sum(),
         }
     }
 }

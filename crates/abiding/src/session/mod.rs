@@ -101,9 +101,19 @@ pub enum Standing {
 
 impl Session {
     pub(crate) fn new(shared: Arc<Shared>, state: State) -> Self {
-        let desk =
-            Desk { state, set_cookie: None, closed: false, failure: None, reads: 0, commits: 0, saved: None };
-        Self { shared, desk: Arc::new(Mutex::new(desk)) }
+        let desk = Desk {
+            state,
+            set_cookie: None,
+            closed: false,
+            failure: None,
+            reads: 0,
+            commits: 0,
+            saved: None,
+        };
+        Self {
+            shared,
+            desk: Arc::new(Mutex::new(desk)),
+        }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -121,7 +131,10 @@ impl Session {
     pub async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
         self.read().await?;
         let desk = lock(&self.desk);
-        desk.state.value(key).map(|value| codec::decode_value(key, value)).transpose()
+        desk.state
+            .value(key)
+            .map(|value| codec::decode_value(key, value))
+            .transpose()
     }
 
     /// Whether there is a value at `key`.
@@ -139,7 +152,11 @@ impl Session {
     /// If the store failed.
     pub async fn keys(&self) -> Result<Vec<String>> {
         self.read().await?;
-        Ok(lock(&self.desk).state.entries().map(|(key, _)| key.into()).collect())
+        Ok(lock(&self.desk)
+            .state
+            .entries()
+            .map(|(key, _)| key.into())
+            .collect())
     }
 
     /// Sets the value at `key`. Fetches nothing: it neither waits for other requests nor undoes what
@@ -199,7 +216,10 @@ impl Session {
             let (credential, change, version) = {
                 let mut desk = lock(&self.desk);
                 let state = &mut desk.state;
-                let old = state.value(key).map(|value| codec::decode_value(key, value)).transpose()?;
+                let old = state
+                    .value(key)
+                    .map(|value| codec::decode_value(key, value))
+                    .transpose()?;
                 let new = f(old)?;
                 let same = match (state.value(key), &new) {
                     (Some(old), Some(new)) => codec::equal_values(old, new),
@@ -217,12 +237,18 @@ impl Session {
                 };
                 let mut delta = state.delta.clone();
                 delta.put(key, intended)?;
-                let change = self.shared.change(delta, MetaEdit::default(), self.shared.clock.now());
+                let change =
+                    self.shared
+                        .change(delta, MetaEdit::default(), self.shared.clock.now());
                 (credential, change, version)
             };
-            let Place::Store(store) = &self.shared.place else { return Err(breach("update")) };
+            let Place::Store(store) = &self.shared.place else {
+                return Err(breach("update"));
+            };
             let expect = Expect::Version(version);
-            let committed = store.commit(&credential.key, &change, expect, change.now).await;
+            let committed = store
+                .commit(&credential.key, &change, expect, change.now)
+                .await;
             let mut desk = lock(&self.desk);
             match gone_is_an_answer(committed)? {
                 Committed::Yes(version) => {
@@ -243,7 +269,11 @@ impl Session {
                 Committed::KeyTaken => return Err(breach("update")),
             }
         }
-        Err(Error::new(ErrorKind::Contended, "update", format!("too many requests change {key:?} at once")))
+        Err(Error::new(
+            ErrorKind::Contended,
+            "update",
+            format!("too many requests change {key:?} at once"),
+        ))
     }
 
     /// Takes a new id. Requests that are under way with the old one go on for a short grace.
@@ -262,7 +292,10 @@ impl Session {
     /// [`ErrorKind::Encode`] if `subject` is empty or longer than 255 bytes.
     pub fn login(&self, subject: &str) -> Result<()> {
         if subject.is_empty() || subject.len() > MAX_SUBJECT_LEN {
-            let context = format!("a subject of {} bytes; use 1 to {MAX_SUBJECT_LEN}", subject.len());
+            let context = format!(
+                "a subject of {} bytes; use 1 to {MAX_SUBJECT_LEN}",
+                subject.len()
+            );
             return Err(Error::new(ErrorKind::Encode, "login", context));
         }
         let now = self.shared.clock.now();
@@ -366,14 +399,18 @@ impl Session {
     /// [`subjects`](crate::ManagerBuilder::subjects); otherwise the store failed.
     pub async fn end_others(&self) -> Result<usize> {
         let store = self.shared.subjects("end_others")?;
-        let Some(subject) = self.subject().await? else { return Ok(0) };
+        let Some(subject) = self.subject().await? else {
+            return Ok(0);
+        };
         let own = match &lock(&self.desk).state.known {
             Known::Live(Some(credential), _) => Some(credential.key),
             _ => None,
         };
         let mut ended = 0;
         for key in self.shared.subject_keys(&subject) {
-            ended += store.end_subject(&key, own.as_ref(), self.shared.clock.now()).await?;
+            ended += store
+                .end_subject(&key, own.as_ref(), self.shared.clock.now())
+                .await?;
         }
         Ok(ended)
     }
@@ -386,8 +423,9 @@ impl Session {
     pub async fn save(&self) -> Result<()> {
         let closed = {
             let desk = lock(&self.desk);
-            let needs_cookie = !matches!(desk.state.known, Known::Live(Some(_), _) | Known::Unread(_))
-                || desk.state.fate != Fate::Keep;
+            let needs_cookie =
+                !matches!(desk.state.known, Known::Live(Some(_), _) | Known::Unread(_))
+                    || desk.state.fate != Fate::Keep;
             desk.closed && needs_cookie && !desk.state.delta.is_empty()
         };
         if closed {
@@ -445,10 +483,15 @@ impl State {
     }
 
     fn entries(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        let base = self.base().into_iter().flat_map(Entries::iter).map(|entry| entry.key);
+        let base = self
+            .base()
+            .into_iter()
+            .flat_map(Entries::iter)
+            .map(|entry| entry.key);
         let is_new = |key: &&str| self.base().is_none_or(|base| base.find(key).is_none());
         let new = self.delta.intents().map(|(key, _)| key).filter(is_new);
-        base.chain(new).filter_map(|key| Some((key, self.value(key)?)))
+        base.chain(new)
+            .filter_map(|key| Some((key, self.value(key)?)))
     }
 
     fn set(&mut self, key: &str, value: Box<[u8]>) -> Result<()> {
@@ -462,15 +505,18 @@ impl State {
 
     /// Drops the intents that what was read shows to be no change.
     fn rebase(&mut self) {
-        let Known::Live(_, live) = &self.known else { return };
+        let Known::Live(_, live) = &self.known else {
+            return;
+        };
         if self.delta.clears() {
             return;
         }
-        self.delta.retain(|key, intent| match (live.entries.find(key), intent) {
-            (Some(known), Intent::Set(value)) => !codec::equal_values(known, value),
-            (None, Intent::Remove) => false,
-            _ => true,
-        });
+        self.delta
+            .retain(|key, intent| match (live.entries.find(key), intent) {
+                (Some(known), Intent::Set(value)) => !codec::equal_values(known, value),
+                (None, Intent::Remove) => false,
+                _ => true,
+            });
     }
 
     /// Takes note of a change that was merged into exactly what was read.

@@ -64,14 +64,21 @@ impl Session {
         object.push(b'}');
         let value: T = codec::decode_value("the typed session", &object)?;
         let read = fields(&value)?;
-        Ok(Typed { session: self.clone(), value, read })
+        Ok(Typed {
+            session: self.clone(),
+            value,
+            read,
+        })
     }
 }
 
 fn fields<T: Serialize>(value: &T) -> Result<Fields> {
     let decode = |bytes: Box<[u8]>| serde_json::from_slice::<Fields>(&bytes).ok();
     decode(codec::encode_value("the typed session", value)?).ok_or_else(|| {
-        let context = format!("{} is not a struct with named fields", std::any::type_name::<T>());
+        let context = format!(
+            "{} is not a struct with named fields",
+            std::any::type_name::<T>()
+        );
         Error::new(ErrorKind::Encode, "typed", context)
     })
 }
@@ -80,12 +87,18 @@ impl<T: Serialize> Typed<T> {
     fn write(&self) -> Result<()> {
         let written = fields(&self.value)?;
         for (key, value) in &written {
-            if self.read.get(key).is_some_and(|read| read.get() == value.get()) {
+            if self
+                .read
+                .get(key)
+                .is_some_and(|read| read.get() == value.get())
+            {
                 continue;
             }
             match value.get() {
                 "null" => self.session.remove(key),
-                value => self.session.change(|state| state.set(key, value.as_bytes().into()))?,
+                value => self
+                    .session
+                    .change(|state| state.set(key, value.as_bytes().into()))?,
             }
         }
         // A map with skipped fields: what is no longer spelled is no longer there.

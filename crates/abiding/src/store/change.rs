@@ -47,11 +47,18 @@ impl Change {
 
     /// The same for a record that moves to the key `to`, which its seal is bound to from then on.
     pub fn apply_moving(&self, found: &Found, to: &StoreKey) -> Result<Record> {
-        let Some((mut meta, entries)) = self.sealer.open(&found.key, &found.record, self.now)? else {
-            return Err(Error::new(ErrorKind::Gone, "commit", "the session has ended"));
+        let Some((mut meta, entries)) = self.sealer.open(&found.key, &found.record, self.now)?
+        else {
+            return Err(Error::new(
+                ErrorKind::Gone,
+                "commit",
+                "the session has ended",
+            ));
         };
         self.edit.apply(&mut meta);
-        let mut record = self.sealer.record(to, &meta, &entries, &self.delta, self.now)?;
+        let mut record = self
+            .sealer
+            .record(to, &meta, &entries, &self.delta, self.now)?;
         record.version = found.record.version.next();
         // A clock that jumps back shortens nothing.
         record.seen = record.seen.max(found.record.seen);
@@ -112,33 +119,58 @@ struct Means {
 
 impl Sealer {
     pub(crate) fn new(realm: &str, ring: KeyRing, seals: bool, limit: usize) -> Self {
-        Self(Arc::new(Means { realm: realm.into(), ring: Some(ring), seals, limit }))
+        Self(Arc::new(Means {
+            realm: realm.into(),
+            ring: Some(ring),
+            seals,
+            limit,
+        }))
     }
 
     /// For records that are made without a manager.
     pub(crate) fn plain() -> Self {
-        Self(Arc::new(Means { realm: "".into(), ring: None, seals: false, limit: SIZE_LIMIT }))
+        Self(Arc::new(Means {
+            realm: "".into(),
+            ring: None,
+            seals: false,
+            limit: SIZE_LIMIT,
+        }))
     }
 
     /// What a record holds; `None` if the session has ended by what its seal says.
-    pub(crate) fn open(&self, key: &StoreKey, record: &Record, now: Timestamp) -> Result<Option<(Meta, Entries)>> {
+    pub(crate) fn open(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+        now: Timestamp,
+    ) -> Result<Option<(Meta, Entries)>> {
         let (meta, entries) = match record.payload.first() {
             Some(&PLAIN) if !self.0.seals => codec::parse(Arc::clone(&record.payload), 1)?,
             Some(&SEALED) => match self.unseal(key, &record.payload[1..])? {
                 Some(text) => codec::parse(text.into(), 0)?,
                 None => return Ok(None),
             },
-            _ => return Err(corrupt("the record carries no seal, or one of an unknown format")),
+            _ => {
+                return Err(corrupt(
+                    "the record carries no seal, or one of an unknown format",
+                ));
+            }
         };
         Ok((meta.absolute_deadline > now).then_some((meta, entries)))
     }
 
     fn unseal(&self, key: &StoreKey, sealed: &[u8]) -> Result<Option<Vec<u8>>> {
-        let ring = self.0.ring.as_ref().ok_or_else(|| corrupt("the record is sealed and there is no key"))?;
+        let ring = self
+            .0
+            .ring
+            .as_ref()
+            .ok_or_else(|| corrupt("the record is sealed and there is no key"))?;
         match ring.open(Purpose::Record, &self.context(key), sealed)? {
             Opened::Text(text, _) => Ok(Some(text)),
             Opened::RevokedKey => Ok(None),
-            Opened::Forged => Err(corrupt("the record is damaged, forged, or lies under another's key")),
+            Opened::Forged => Err(corrupt(
+                "the record is damaged, forged, or lies under another's key",
+            )),
             Opened::Malformed => Err(corrupt("the record is cut short")),
             Opened::UnknownKey => Err(corrupt(
                 "the record was sealed by a key that is not in the ring; give every process the same keys",
@@ -158,7 +190,11 @@ impl Sealer {
         let prefix = if self.0.seals { SEALED } else { PLAIN };
         let mut payload = codec::encode(&[prefix], meta, entries, delta);
         if payload.len() > self.0.limit {
-            let context = format!("the session would have {} bytes; the limit is {}", payload.len(), self.0.limit);
+            let context = format!(
+                "the session would have {} bytes; the limit is {}",
+                payload.len(),
+                self.0.limit
+            );
             return Err(Error::new(ErrorKind::TooLarge, "commit", context));
         }
         if let (true, Some(ring)) = (self.0.seals, &self.0.ring) {
@@ -168,14 +204,22 @@ impl Sealer {
         record.created = meta.created;
         record.idle_deadline = meta.idle_deadline(now);
         record.subject = match (&self.0.ring, &meta.subject) {
-            (Some(ring), Some(subject)) => ring.subject_keys(&self.0.realm, subject, now).first().copied(),
+            (Some(ring), Some(subject)) => ring
+                .subject_keys(&self.0.realm, subject, now)
+                .first()
+                .copied(),
             _ => None,
         };
         Ok(record)
     }
 
     fn context(&self, key: &StoreKey) -> Context {
-        Context::new(&[b"record", &[SEALED], self.0.realm.as_bytes(), key.as_bytes()])
+        Context::new(&[
+            b"record",
+            &[SEALED],
+            self.0.realm.as_bytes(),
+            key.as_bytes(),
+        ])
     }
 }
 
@@ -209,13 +253,28 @@ mod tests {
 
     fn change(sealer: &Sealer, now: Timestamp) -> Change {
         let mut delta = Delta::default();
-        delta.set("name", encode_value("name", "canary").unwrap()).unwrap();
-        Change { now, delta, edit: MetaEdit::default(), sealer: sealer.clone() }
+        delta
+            .set("name", encode_value("name", "canary").unwrap())
+            .unwrap();
+        Change {
+            now,
+            delta,
+            edit: MetaEdit::default(),
+            sealer: sealer.clone(),
+        }
     }
 
     fn sealed() -> (Sealer, Found) {
         let sealer = Sealer::new("shop", KeyRing::generate().unwrap(), true, SIZE_LIMIT);
-        let record = sealer.record(&key(1), &meta(), &Entries::default(), &Delta::default(), NOW).unwrap();
+        let record = sealer
+            .record(
+                &key(1),
+                &meta(),
+                &Entries::default(),
+                &Delta::default(),
+                NOW,
+            )
+            .unwrap();
         (sealer, Found::new(key(1), record))
     }
 
@@ -237,11 +296,20 @@ mod tests {
         let (sealer, found) = sealed();
         let refused = |key, record: &Record| sealer.open(&key, record, NOW).unwrap_err().kind();
         assert_eq!(refused(key(2), &found.record), ErrorKind::Corrupt);
-        let plain = Sealer::plain().record(&key(1), &meta(), &Entries::default(), &Delta::default(), NOW);
+        let plain = Sealer::plain().record(
+            &key(1),
+            &meta(),
+            &Entries::default(),
+            &Delta::default(),
+            NOW,
+        );
         assert_eq!(refused(key(1), &plain.unwrap()), ErrorKind::Corrupt);
         let mut damaged = found.record.payload.to_vec();
         damaged[70] ^= 1;
-        let damaged = Record { payload: damaged.into(), ..found.record };
+        let damaged = Record {
+            payload: damaged.into(),
+            ..found.record
+        };
         assert_eq!(refused(key(1), &damaged), ErrorKind::Corrupt);
     }
 
@@ -253,15 +321,35 @@ mod tests {
         found.record.idle_deadline = Timestamp::MAX;
         let late = meta().absolute_deadline;
         assert!(sealer.open(&key(1), &found.record, late).unwrap().is_none());
-        assert_eq!(change(&sealer, late).apply(&found).unwrap_err().kind(), ErrorKind::Gone);
+        assert_eq!(
+            change(&sealer, late).apply(&found).unwrap_err().kind(),
+            ErrorKind::Gone
+        );
     }
 
     #[test]
     fn a_session_that_outgrows_its_limit_is_refused() {
         let sealer = Sealer::new("shop", KeyRing::generate().unwrap(), true, 200);
-        let record = sealer.record(&key(1), &meta(), &Entries::default(), &Delta::default(), NOW).unwrap();
+        let record = sealer
+            .record(
+                &key(1),
+                &meta(),
+                &Entries::default(),
+                &Delta::default(),
+                NOW,
+            )
+            .unwrap();
         let mut change = change(&sealer, NOW);
-        change.delta.set("big", encode_value("big", &"x".repeat(200)).unwrap()).unwrap();
-        assert_eq!(change.apply(&Found::new(key(1), record)).unwrap_err().kind(), ErrorKind::TooLarge);
+        change
+            .delta
+            .set("big", encode_value("big", &"x".repeat(200)).unwrap())
+            .unwrap();
+        assert_eq!(
+            change
+                .apply(&Found::new(key(1), record))
+                .unwrap_err()
+                .kind(),
+            ErrorKind::TooLarge
+        );
     }
 }

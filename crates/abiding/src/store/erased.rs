@@ -3,7 +3,10 @@
 
 use std::{future::Future, pin::Pin};
 
-use super::{Capabilities, Change, Committed, Created, Deleted, Expect, Leave, Store, Subjects, Sweep, Swept, Touched};
+use super::{
+    Capabilities, Change, Committed, Created, Deleted, Expect, Leave, Store, Subjects, Sweep,
+    Swept, Touched,
+};
 use crate::{
     clock::Timestamp,
     error::Result,
@@ -15,7 +18,12 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
 pub(crate) trait DynStore: Send + Sync + 'static {
     fn capabilities(&self) -> Capabilities;
-    fn create<'a>(&'a self, key: &'a StoreKey, record: &'a Record, now: Timestamp) -> Boxed<'a, Created>;
+    fn create<'a>(
+        &'a self,
+        key: &'a StoreKey,
+        record: &'a Record,
+        now: Timestamp,
+    ) -> Boxed<'a, Created>;
     fn load<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> Boxed<'a, Option<Found>>;
     fn commit<'a>(
         &'a self,
@@ -24,7 +32,12 @@ pub(crate) trait DynStore: Send + Sync + 'static {
         expect: Expect,
         now: Timestamp,
     ) -> Boxed<'a, Committed>;
-    fn touch<'a>(&'a self, key: &'a StoreKey, idle_deadline: Timestamp, now: Timestamp) -> Boxed<'a, Touched>;
+    fn touch<'a>(
+        &'a self,
+        key: &'a StoreKey,
+        idle_deadline: Timestamp,
+        now: Timestamp,
+    ) -> Boxed<'a, Touched>;
     fn rotate<'a>(
         &'a self,
         from: &'a StoreKey,
@@ -42,7 +55,12 @@ impl<S: Store> DynStore for S {
         Store::capabilities(self)
     }
 
-    fn create<'a>(&'a self, key: &'a StoreKey, record: &'a Record, now: Timestamp) -> Boxed<'a, Created> {
+    fn create<'a>(
+        &'a self,
+        key: &'a StoreKey,
+        record: &'a Record,
+        now: Timestamp,
+    ) -> Boxed<'a, Created> {
         Box::pin(Store::create(self, key, record, now))
     }
 
@@ -60,7 +78,12 @@ impl<S: Store> DynStore for S {
         Box::pin(Store::commit(self, key, change, expect, now))
     }
 
-    fn touch<'a>(&'a self, key: &'a StoreKey, idle_deadline: Timestamp, now: Timestamp) -> Boxed<'a, Touched> {
+    fn touch<'a>(
+        &'a self,
+        key: &'a StoreKey,
+        idle_deadline: Timestamp,
+        now: Timestamp,
+    ) -> Boxed<'a, Touched> {
         Box::pin(Store::touch(self, key, idle_deadline, now))
     }
 

@@ -15,7 +15,8 @@ use std::{
 };
 
 use super::{
-    Capabilities, Change, Committed, Created, Deleted, Expect, Leave, Scan, Store, Subjects, Sweep, Swept, Touched,
+    Capabilities, Change, Committed, Created, Deleted, Expect, Leave, Scan, Store, Subjects, Sweep,
+    Swept, Touched,
 };
 use crate::{
     clock::Timestamp,
@@ -133,13 +134,18 @@ impl MemoryStore {
 
     fn remove(&self, shard: &mut Shard, key: &StoreKey) -> Option<Row> {
         let row = *shard.remove(key)?;
-        row.subject().iter().for_each(|subject| self.unlist(subject, key));
+        row.subject()
+            .iter()
+            .for_each(|subject| self.unlist(subject, key));
         Some(row)
     }
 
     fn list(&self, subject: Option<SubjectKey>, key: &StoreKey) {
         if let Some(subject) = subject {
-            lock(&self.subjects).entry(subject).or_default().insert(*key);
+            lock(&self.subjects)
+                .entry(subject)
+                .or_default()
+                .insert(*key);
         }
     }
 
@@ -155,7 +161,10 @@ impl MemoryStore {
 
     fn replace(&self, key: &StoreKey, record: &mut Record, new: Record) {
         if record.subject != new.subject {
-            record.subject.iter().for_each(|subject| self.unlist(subject, key));
+            record
+                .subject
+                .iter()
+                .for_each(|subject| self.unlist(subject, key));
             self.list(new.subject, key);
         }
         *record = new;
@@ -175,10 +184,18 @@ impl MemoryStore {
                 return Ok(Committed::Gone);
             };
             // Both shards at once, in the order of their numbers.
-            let (first, second) = (Self::index(&from).min(Self::index(to)), Self::index(&from).max(Self::index(to)));
+            let (first, second) = (
+                Self::index(&from).min(Self::index(to)),
+                Self::index(&from).max(Self::index(to)),
+            );
             let mut low = lock(&self.shards[first]);
             let mut high = (first != second).then(|| lock(&self.shards[second]));
-            fn pick<'a>(at: usize, first: usize, low: &'a mut Shard, high: Option<&'a mut Shard>) -> &'a mut Shard {
+            fn pick<'a>(
+                at: usize,
+                first: usize,
+                low: &'a mut Shard,
+                high: Option<&'a mut Shard>,
+            ) -> &'a mut Shard {
                 match high {
                     Some(high) if at != first => high,
                     _ => low,
@@ -201,7 +218,10 @@ impl MemoryStore {
             self.remove(old_shard, &from);
             let left = match leave {
                 Leave::Alias(until) => Row::Alias { to: *to, until },
-                Leave::Snapshot(until) => Row::Snapshot { record: found.record, until },
+                Leave::Snapshot(until) => Row::Snapshot {
+                    record: found.record,
+                    until,
+                },
             };
             self.list(left.subject().copied(), &from);
             old_shard.insert(from, Box::new(left));
@@ -223,13 +243,18 @@ impl Default for MemoryStore {
 
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryStore").field("len", &self.len()).finish()
+        f.debug_struct("MemoryStore")
+            .field("len", &self.len())
+            .finish()
     }
 }
 
 impl Store for MemoryStore {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { in_process: true, ..Capabilities::named("memory") }
+        Capabilities {
+            in_process: true,
+            ..Capabilities::named("memory")
+        }
     }
 
     async fn create(&self, key: &StoreKey, record: &Record, _: Timestamp) -> Result<Created> {
@@ -251,7 +276,13 @@ impl Store for MemoryStore {
         Ok(self.with_row(key, now, found).flatten())
     }
 
-    async fn commit(&self, key: &StoreKey, change: &Change, expect: Expect, now: Timestamp) -> Result<Committed> {
+    async fn commit(
+        &self,
+        key: &StoreKey,
+        change: &Change,
+        expect: Expect,
+        now: Timestamp,
+    ) -> Result<Committed> {
         let merge = |key: &StoreKey, record: &mut Record| {
             let found = Found::new(*key, record.clone());
             if !expect.admits(record.version) {
@@ -260,10 +291,16 @@ impl Store for MemoryStore {
             self.replace(key, record, change.apply(&found)?);
             Ok(Committed::Yes(record.version))
         };
-        self.with_living(key, now, merge).unwrap_or(Ok(Committed::Gone))
+        self.with_living(key, now, merge)
+            .unwrap_or(Ok(Committed::Gone))
     }
 
-    async fn touch(&self, key: &StoreKey, idle_deadline: Timestamp, now: Timestamp) -> Result<Touched> {
+    async fn touch(
+        &self,
+        key: &StoreKey,
+        idle_deadline: Timestamp,
+        now: Timestamp,
+    ) -> Result<Touched> {
         let slide = |_: &StoreKey, record: &mut Record| {
             record.idle_deadline = record.idle_deadline.max(idle_deadline);
             record.seen = record.seen.max(now);
@@ -305,9 +342,14 @@ impl Sweep for MemoryStore {
         for _ in 0..SHARDS_A_SWEEP {
             let at = self.cursor.fetch_add(1, Ordering::Relaxed) % SHARDS;
             let mut shard = lock(&self.shards[at]);
-            let ended = shard.iter().filter(|(_, row)| row.is_over(now)).map(|(key, _)| *key);
+            let ended = shard
+                .iter()
+                .filter(|(_, row)| row.is_over(now))
+                .map(|(key, _)| *key);
             let ended: Vec<_> = ended.take(limit - removed).collect();
-            ended.iter().for_each(|key| drop(self.remove(&mut shard, key)));
+            ended
+                .iter()
+                .for_each(|key| drop(self.remove(&mut shard, key)));
             removed += ended.len();
             if removed == limit {
                 // There may be more where this one stopped.
@@ -323,7 +365,12 @@ impl Sweep for MemoryStore {
 }
 
 impl Scan for MemoryStore {
-    async fn scan(&self, after: Option<&StoreKey>, limit: usize, now: Timestamp) -> Result<Vec<Found>> {
+    async fn scan(
+        &self,
+        after: Option<&StoreKey>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Found>> {
         let mut page = Vec::new();
         // The number of a shard is the first byte of its keys, so shards come in the order of the keys.
         for shard in &self.shards[after.map_or(0, Self::index)..] {
@@ -349,8 +396,15 @@ impl Scan for MemoryStore {
 
 impl Subjects for MemoryStore {
     async fn of_subject(&self, subject: &SubjectKey, now: Timestamp) -> Result<Vec<Found>> {
-        let keys: Vec<_> = lock(&self.subjects).get(subject).into_iter().flatten().copied().collect();
-        let found = |key: &StoreKey| self.with_living(key, now, |key, record| Found::new(*key, record.clone()));
+        let keys: Vec<_> = lock(&self.subjects)
+            .get(subject)
+            .into_iter()
+            .flatten()
+            .copied()
+            .collect();
+        let found = |key: &StoreKey| {
+            self.with_living(key, now, |key, record| Found::new(*key, record.clone()))
+        };
         let mut found: Vec<_> = keys.iter().filter_map(found).collect();
         found.retain(|found| found.record.subject == Some(*subject));
         // A record that was rotated between the two looks is reached by its old key and by its new one.
@@ -360,19 +414,29 @@ impl Subjects for MemoryStore {
         Ok(found)
     }
 
-    async fn end_subject(&self, subject: &SubjectKey, except: Option<&StoreKey>, now: Timestamp) -> Result<usize> {
+    async fn end_subject(
+        &self,
+        subject: &SubjectKey,
+        except: Option<&StoreKey>,
+        now: Timestamp,
+    ) -> Result<usize> {
         let except = except.and_then(|key| self.with_living(key, now, |key, _| *key));
         let mut ended = 0;
         loop {
             // Again until none is left: one that is rotated meanwhile is listed under its new key.
-            let keys = lock(&self.subjects).get(subject).cloned().unwrap_or_default();
+            let keys = lock(&self.subjects)
+                .get(subject)
+                .cloned()
+                .unwrap_or_default();
             let mut others = keys.iter().filter(|key| Some(**key) != except).peekable();
             if others.peek().is_none() {
                 return Ok(ended);
             }
             for key in others {
                 let removed = self.remove(&mut self.shard(key), key);
-                ended += usize::from(removed.is_some_and(|row| matches!(row, Row::Record(_)) && !row.is_over(now)));
+                ended += usize::from(
+                    removed.is_some_and(|row| matches!(row, Row::Record(_)) && !row.is_over(now)),
+                );
             }
         }
     }

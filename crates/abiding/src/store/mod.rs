@@ -46,7 +46,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// The living record under `key`. Follows an alias that is not over. Answers a snapshot that is not
     /// over, marked as frozen. Never answers an ended record.
-    fn load(&self, key: &StoreKey, now: Timestamp) -> impl Future<Output = Result<Option<Found>>> + Send;
+    fn load(
+        &self,
+        key: &StoreKey,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Option<Found>>> + Send;
 
     /// Merges `change` into the living record under `key`: `change.apply` on the record as it is at
     /// that moment, atomically. Follows an alias. Creates nothing: an ended, absent or frozen record is
@@ -85,7 +89,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// Ends the record or snapshot under `key` and every alias on the way to it. Absent is fine: it is
     /// over either way.
-    fn delete(&self, key: &StoreKey, now: Timestamp) -> impl Future<Output = Result<Deleted>> + Send;
+    fn delete(
+        &self,
+        key: &StoreKey,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Deleted>> + Send;
 }
 
 /// Removes records that ended by themselves.
@@ -145,13 +153,22 @@ pub struct Capabilities {
 impl Capabilities {
     /// A store with this name and none of the powers.
     pub const fn named(name: &'static str) -> Self {
-        Self { name, in_process: false, durable: false, shared: false, evicts: false }
+        Self {
+            name,
+            in_process: false,
+            durable: false,
+            shared: false,
+            evicts: false,
+        }
     }
 }
 
 /// Which state of the record a change was made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "a store must handle both, and there is no third")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a store must handle both, and there is no third"
+)]
 pub enum Expect {
     /// Whatever it is now: the change concerns only the keys that it names.
     Any,
@@ -193,7 +210,10 @@ impl Leave {
 
 /// What became of a record that was to be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "the contract of `create` has two outcomes")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the contract of `create` has two outcomes"
+)]
 pub enum Created {
     /// There is one already; nothing was changed.
     KeyTaken,
@@ -203,7 +223,10 @@ pub enum Created {
 
 /// What became of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "the contract of `commit` and `rotate` has these outcomes")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the contract of `commit` and `rotate` has these outcomes"
+)]
 pub enum Committed {
     /// There is no living record; nothing was changed, and nothing may be created in its place.
     Gone,
@@ -217,7 +240,10 @@ pub enum Committed {
 
 /// What became of a touch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "the contract of `touch` has two outcomes")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the contract of `touch` has two outcomes"
+)]
 pub enum Touched {
     /// There is no living record.
     Gone,
@@ -227,7 +253,10 @@ pub enum Touched {
 
 /// What became of a record that was to be ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "the contract of `delete` has two outcomes")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the contract of `delete` has two outcomes"
+)]
 pub enum Deleted {
     /// There was no living record.
     Absent,
@@ -267,7 +296,11 @@ impl<S: Store> Store for Arc<S> {
         (**self).create(key, record, now)
     }
 
-    fn load(&self, key: &StoreKey, now: Timestamp) -> impl Future<Output = Result<Option<Found>>> + Send {
+    fn load(
+        &self,
+        key: &StoreKey,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Option<Found>>> + Send {
         (**self).load(key, now)
     }
 
@@ -302,7 +335,11 @@ impl<S: Store> Store for Arc<S> {
         (**self).rotate(from, to, change, expect, leave, now)
     }
 
-    fn delete(&self, key: &StoreKey, now: Timestamp) -> impl Future<Output = Result<Deleted>> + Send {
+    fn delete(
+        &self,
+        key: &StoreKey,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Deleted>> + Send {
         (**self).delete(key, now)
     }
 }
