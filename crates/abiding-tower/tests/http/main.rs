@@ -1,0 +1,30 @@
+//! Sessions over HTTP: a real router, a real layer, real cookies, on every store at hand.
+//!
+//! Each test is a play on a [`stage::Stage`]: browsers visit an application whose handler the test
+//! writes on the spot, the clock stands still until it is moved, and the store fails when told to. A
+//! *scar* is a class of failures seen in published session libraries; the test guards against it.
+
+/// Plays each of these on a stage over every store.
+macro_rules! on_each_store {
+    ($($play:ident),+ $(,)?) => {
+        mod on_memory {
+            $(#[tokio::test]
+            async fn $play() {
+                super::$play(crate::stage::Stage::on_memory()).await;
+            })+
+        }
+
+        mod on_sqlite {
+            $(#[tokio::test]
+            async fn $play() {
+                super::$play(crate::stage::Stage::on_sqlite()).await;
+            })+
+        }
+    };
+}
+
+mod browser;
+mod stage;
+
+mod lost;
+mod one_request;
