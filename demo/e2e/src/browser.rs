@@ -189,6 +189,22 @@ impl Browser {
             .collect()
     }
 
+    /// Puts a cookie back that the browser had for the present page.
+    pub fn set_cookie(&self, cookie: &Cookie) {
+        let Cookie {
+            name,
+            value,
+            http_only,
+            same_site,
+            expiry,
+        } = cookie;
+        let mut again = json!({ "name": name, "value": value, "httpOnly": http_only, "sameSite": same_site, "path": "/" });
+        if let Some(expiry) = expiry {
+            again["expiry"] = json!(expiry);
+        }
+        self.post("/cookie", &json!({ "cookie": again }));
+    }
+
     /// The address of every request that pages have made since the last call, those that a policy blocked included.
     #[must_use]
     pub fn requests(&self) -> Vec<String> {

@@ -20,15 +20,9 @@ pub struct Demo {
 }
 
 impl Demo {
-    /// Starts a demo with nothing in it, on the embedded store.
-    #[must_use]
-    pub fn start() -> Self {
-        Self::start_on("sqlite")
-    }
-
     /// Starts a demo with nothing in it, on the store of this name.
     #[must_use]
-    pub fn start_on(store: &'static str) -> Self {
+    pub fn start(store: &'static str) -> Self {
         let mut demo = Self {
             running: None,
             store,

@@ -31,25 +31,46 @@ impl<'b> Element<'b> {
         }
     }
 
-    /// Clicks it as a mouse does, and waits for the page that follows, if one does.
+    /// Clicks it as a mouse does, and stays on the page.
     pub fn click(&self) {
         self.post("click", &json!({}));
     }
 
+    /// Clicks it as a mouse does, and waits for the page that follows.
+    pub fn follow(&self) {
+        // The driver waits only for what has begun when the click is over; a page without this mark is the next one.
+        self.post_script("document.documentElement.dataset.left = ''");
+        self.click();
+        let _ = self.browser.find("html:not([data-left])");
+    }
+
     /// Clicks it twice, as fast as a mouse can.
     pub fn double_click(&self) {
-        let (down, up) = (
-            json!({ "type": "pointerDown", "button": 0 }),
-            json!({ "type": "pointerUp", "button": 0 }),
-        );
-        let there = json!({ "type": "pointerMove", "duration": 0, "x": 0, "y": 0, "origin": self.reference() });
-        let mouse = json!({
-            "type": "pointer", "id": "mouse",
-            "actions": [there, down, up, down, up],
-        });
+        self.point(&json!([
+            self.pointer_to(0, 0),
+            button("pointerDown"),
+            button("pointerUp"),
+            button("pointerDown"),
+            button("pointerUp")
+        ]));
+    }
+
+    /// Draws a line over it with the mouse; points count from its middle.
+    pub fn draw(&self, points: &[(i32, i32)]) {
+        let mut moves = points.iter().map(|&(x, y)| self.pointer_to(x, y));
+        let start = moves.next().into_iter().chain([button("pointerDown")]);
+        self.point(&start.chain(moves).chain([button("pointerUp")]).collect());
+    }
+
+    fn point(&self, actions: &Value) {
         self.post_script("given[0].scrollIntoView({ block: 'center' })");
+        let mouse = json!({ "type": "pointer", "id": "mouse", "actions": actions });
         self.browser
             .post("/actions", &json!({ "actions": [mouse] }));
+    }
+
+    fn pointer_to(&self, x: i32, y: i32) -> Value {
+        json!({ "type": "pointerMove", "duration": 0, "x": x, "y": y, "origin": self.reference() })
     }
 
     /// Replaces what is in the field by what is typed.
@@ -94,6 +115,12 @@ impl<'b> Element<'b> {
         text(self.get("property/value"))
     }
 
+    /// What kind of field it is: `text`, `checkbox`, `radio`, `select-one`, …
+    #[must_use]
+    pub fn kind(&self) -> String {
+        text(self.get("property/type"))
+    }
+
     /// Whether the box is ticked or the option chosen.
     #[must_use]
     pub fn is_selected(&self) -> bool {
@@ -109,8 +136,8 @@ impl<'b> Element<'b> {
     }
 
     /// Runs the body of a function on it, which is `given[0]` there.
-    fn post_script(&self, script: &str) -> Value {
-        self.browser.run_on(script, &json!([self.reference()]))
+    fn post_script(&self, script: &str) {
+        self.browser.run_on(script, &json!([self.reference()]));
     }
 
     fn reference(&self) -> Value {
@@ -125,6 +152,11 @@ impl<'b> Element<'b> {
         self.browser
             .post(&format!("/element/{}/{what}", self.id), parameters)
     }
+}
+
+/// The left button, pressed or let go.
+fn button(action: &str) -> Value {
+    json!({ "type": action, "button": 0 })
 }
 
 /// The name under which WebDriver hands over an element.

@@ -1,1 +1,17 @@
-//! What a visitor of the demo must be able to rely on, tried with a real browser on the real program.
+//! What a visitor of the demo can rely on, tried with a real browser on the real program.
+//! `cargo xtask e2e` builds the demo and runs these; without a browser each says *skipped*.
+
+mod applications;
+mod expiry;
+mod form;
+mod hostile;
+mod keyboard;
+mod lab;
+mod looks;
+mod membership;
+mod secrecy;
+mod signing_out;
+mod stage;
+mod survival;
+mod tabs;
+mod without_scripts;

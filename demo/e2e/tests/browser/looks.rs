@@ -1,0 +1,88 @@
+//! Pictures of every page, for people to look at, and the little about looks that a program can judge.
+
+use crate::stage::Stage;
+
+#[test]
+fn every_page_fits_a_phone_and_a_desk_in_light_and_dark() {
+    let Some(stage) = Stage::set() else { return };
+    let browser = &stage.browser;
+    stage.fill_all();
+    for (path, page) in [
+        ("/", "home"),
+        ("/membership/personal", "personal"),
+        ("/membership/contact", "contact"),
+        ("/membership/declaration", "declaration"),
+        ("/membership/payment", "payment"),
+        ("/membership/review", "review"),
+        ("/session", "session"),
+        ("/lab", "lab"),
+        ("/no-such-page", "not-found"),
+    ] {
+        for (size, (width, height)) in [("desk", (1280, 900)), ("phone", (390, 844))] {
+            browser.resize(width, height);
+            for (theme, dark) in [("light", false), ("dark", true)] {
+                browser.prefer_dark(dark);
+                stage.go(path);
+                browser.screenshot(&format!("{page}-{size}-{theme}"));
+                let wide = browser
+                    .run("return document.documentElement.scrollWidth")
+                    .as_u64();
+                assert!(
+                    wide <= Some(u64::from(width)),
+                    "{path} is {wide:?} wide on a {size}"
+                );
+                let worst = browser.run(CONTRAST);
+                assert!(
+                    worst["ratio"].as_f64() >= Some(4.5),
+                    "{path} in {theme}: {worst}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn errors_are_pictured_as_well() {
+    let Some(stage) = Stage::set() else { return };
+    stage.go("/membership");
+    stage.take("personal", &[("id_number", "8001015009088")]);
+    for (theme, dark) in [("light", false), ("dark", true)] {
+        stage.browser.prefer_dark(dark);
+        stage
+            .browser
+            .screenshot(&format!("personal-errors-{theme}"));
+    }
+    assert!(stage.browser.has("error-summary"));
+}
+
+/// Finds the text with the least contrast to the colour it stands on, by the formula of WCAG 2.
+const CONTRAST: &str = "
+    const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+    const rgba = colour => {
+        canvas.clearRect(0, 0, 1, 1);
+        canvas.fillStyle = colour;
+        canvas.fillRect(0, 0, 1, 1);
+        return canvas.getImageData(0, 0, 1, 1).data;
+    };
+    const luminance = colour => {
+        const [r, g, b] = [...rgba(colour)].slice(0, 3).map(c => c / 255)
+            .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const ground = element => {
+        for (let e = element; e; e = e.parentElement) {
+            const colour = getComputedStyle(e).backgroundColor;
+            if (rgba(colour)[3] === 255) return colour;
+        }
+        return 'white';
+    };
+    let worst = { ratio: 21, text: '' };
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+        const text = texts.currentNode.data.trim(), element = texts.currentNode.parentElement;
+        if (!text || !element.checkVisibility() || element.matches(':disabled, script, style, noscript')) continue;
+        const [a, b] = [luminance(getComputedStyle(element).color), luminance(ground(element))].sort((x, y) => y - x);
+        const ratio = (a + 0.05) / (b + 0.05);
+        if (ratio < worst.ratio) worst = { ratio, text };
+    }
+    return worst";

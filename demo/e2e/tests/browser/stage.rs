@@ -1,0 +1,94 @@
+//! One visitor before one demo: what every test begins with, and the few moves that many of them make.
+
+use abiding_demo_e2e::{Browser, Demo, available};
+
+use crate::form::{Answers, FORM, Slug};
+
+pub(crate) struct Stage {
+    // First, so that it is closed before the demo ends: a browser asks nothing of a server that is gone.
+    pub(crate) browser: Browser,
+    pub(crate) demo: Demo,
+}
+
+impl Stage {
+    /// A demo with nothing in it and a browser that has seen nothing; `None` where there is no browser.
+    pub(crate) fn set() -> Option<Self> {
+        Self::set_with(Browser::open, "sqlite")
+    }
+
+    /// The same with another browser or another store.
+    pub(crate) fn set_with(open: impl FnOnce() -> Browser, store: &'static str) -> Option<Self> {
+        available().then(|| Self {
+            browser: open(),
+            demo: Demo::start(store),
+        })
+    }
+
+    pub(crate) fn go(&self, path: &str) {
+        self.browser.go(&self.demo.url(path));
+    }
+
+    /// Answers a step on the page that shows it, and continues.
+    pub(crate) fn take(&self, slug: Slug, answers: Answers) {
+        self.fill(slug, answers);
+        self.send();
+    }
+
+    /// Answers a step on the page that shows it.
+    pub(crate) fn fill(&self, slug: Slug, answers: Answers) {
+        let _ = self.browser.test_id(&format!("step-{slug}"));
+        for (name, value) in answers {
+            self.answer(name, value);
+        }
+    }
+
+    /// Gives one answer in the way its field takes it.
+    pub(crate) fn answer(&self, name: &str, value: &str) {
+        let browser = &self.browser;
+        let field = browser.find(&format!("[name=\"{name}\"]"));
+        match field.kind().as_str() {
+            "checkbox" if field.is_selected() => {}
+            "checkbox" => field.click(),
+            "radio" => browser.test_id(&format!("field-{name}-{value}")).click(),
+            "select-one" => field.choose(value),
+            _ => field.fill(value),
+        }
+    }
+
+    /// Presses the button that continues.
+    pub(crate) fn send(&self) {
+        self.browser.test_id("continue").follow();
+    }
+
+    /// Fills the form from the first step on, to where the review is shown.
+    pub(crate) fn fill_all(&self) {
+        self.go("/membership");
+        for (slug, answers) in FORM {
+            self.take(slug, answers);
+        }
+        let _ = self.browser.test_id("step-review");
+    }
+
+    /// Fails unless the page holds these answers in its fields.
+    pub(crate) fn holds(&self, slug: Slug, answers: Answers) {
+        let _ = self.browser.test_id(&format!("step-{slug}"));
+        for (name, value) in answers {
+            assert_eq!(self.held(name), *value, "{name} on {}", self.browser.url());
+        }
+    }
+
+    /// The answer that the field of this name holds.
+    pub(crate) fn held(&self, name: &str) -> String {
+        let browser = &self.browser;
+        let field = browser.find(&format!("[name=\"{name}\"]"));
+        let chosen = match field.kind().as_str() {
+            "checkbox" => field.is_selected().then_some(field),
+            "radio" => {
+                let chosen = format!("[name=\"{name}\"]:checked");
+                (browser.count(&chosen) == 1).then(|| browser.find(&chosen))
+            }
+            _ => Some(field),
+        };
+        chosen.map(|field| field.value()).unwrap_or_default()
+    }
+}
