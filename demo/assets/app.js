@@ -1,0 +1,134 @@
+// Comforts. Every page does its work without this file.
+"use strict";
+
+// Deadlines count down from what the server said was left, so a wrong clock here does no harm.
+function countDown() {
+  const shown = [...document.querySelectorAll("[data-countdown]")];
+  if (shown.length === 0) return;
+  const opened = performance.now();
+  const spell = (s) => {
+    if (s <= 0) return "over";
+    if (s < 60) return `${s} s`;
+    if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
+    if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor(s / 60) % 60} min ${s % 60} s`;
+    return `${Math.floor(s / 86400)} d ${Math.floor(s / 3600) % 24} h`;
+  };
+  setInterval(() => {
+    const passed = Math.floor((performance.now() - opened) / 1000);
+    for (const element of shown) {
+      element.textContent = spell(Number(element.dataset.countdown) - passed);
+    }
+  }, 1000);
+}
+
+// A changed answer is saved at once, by itself: a crash before the button loses nothing.
+function keepDrafts(form) {
+  const status = form.querySelector("[data-testid=draft-status]");
+  let sent = Promise.resolve();
+  form.addEventListener("change", (event) => {
+    const field = event.target;
+    if (!field.name || field.type === "submit") return;
+    const unticked = field.type === "checkbox" && !field.checked;
+    const answer = new URLSearchParams([[field.name, unticked ? "" : field.value]]);
+    // One after the other, so that the last value of a field is the one that stays.
+    sent = sent.then(async () => {
+      try {
+        const reply = await fetch(form.dataset.draft, { method: "POST", body: answer });
+        status.textContent = reply.ok
+          ? "Saved."
+          : "Not saved yet: continue to save this step.";
+      } catch {
+        status.textContent = "Not saved yet: the server does not answer. Your text is still here.";
+      }
+    });
+  });
+}
+
+// The signature: strokes of points in a hidden field, `x-y_x-y*x-y_x-y`.
+function drawSignature(question) {
+  const field = question.querySelector("input[type=hidden]");
+  const canvas = question.querySelector("canvas");
+  const brush = canvas.getContext("2d");
+  const most = 4000;
+  let strokes = field.value
+    ? field.value.split("*").map((s) => s.split("_").map((p) => p.split("-").map(Number)))
+    : [];
+  let drawing = false;
+
+  const paint = () => {
+    brush.clearRect(0, 0, canvas.width, canvas.height);
+    brush.strokeStyle = getComputedStyle(canvas).color;
+    brush.lineWidth = 3;
+    brush.lineCap = brush.lineJoin = "round";
+    for (const stroke of strokes) {
+      brush.beginPath();
+      stroke.forEach(([x, y], at) => (at === 0 ? brush.moveTo(x, y) : brush.lineTo(x, y)));
+      if (stroke.length === 1) brush.lineTo(stroke[0][0] + 0.1, stroke[0][1]);
+      brush.stroke();
+    }
+  };
+  const written = () => strokes.map((s) => s.map((p) => p.join("-")).join("_")).join("*");
+  const keep = () => {
+    field.value = written();
+    field.dispatchEvent(new Event("change", { bubbles: true }));
+  };
+  const point = (event) => {
+    const box = canvas.getBoundingClientRect();
+    const within = (value, end) => Math.max(0, Math.min(end, Math.round(value)));
+    return [
+      within(((event.clientX - box.left) * canvas.width) / box.width, canvas.width),
+      within(((event.clientY - box.top) * canvas.height) / box.height, canvas.height),
+    ];
+  };
+
+  canvas.addEventListener("pointerdown", (event) => {
+    drawing = true;
+    canvas.setPointerCapture(event.pointerId);
+    strokes.push([point(event)]);
+    paint();
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (!drawing) return;
+    const stroke = strokes[strokes.length - 1];
+    const [x, y] = point(event);
+    const [lastX, lastY] = stroke[stroke.length - 1];
+    // Points closer than this add length, not likeness.
+    if (Math.hypot(x - lastX, y - lastY) < 4 || written().length > most - 10) return;
+    stroke.push([x, y]);
+    paint();
+  });
+  const lift = () => {
+    if (!drawing) return;
+    drawing = false;
+    keep();
+  };
+  canvas.addEventListener("pointerup", lift);
+  canvas.addEventListener("pointercancel", lift);
+  question.querySelector("[data-testid=signature-clear]").addEventListener("click", () => {
+    strokes = [];
+    paint();
+    keep();
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
+
+  question.hidden = false;
+  paint();
+}
+
+// A form that takes a while says so; the button stays in place and stays focused.
+function showBusy(form) {
+  form.addEventListener("submit", (event) => {
+    const button = form.querySelector("button");
+    if (button.getAttribute("aria-disabled") === "true") return event.preventDefault();
+    button.setAttribute("aria-disabled", "true");
+    button.textContent = form.dataset.busy;
+    form.querySelector("[role=status]").textContent = form.dataset.busy;
+  });
+}
+
+countDown();
+document.querySelectorAll("form[data-draft]").forEach(keepDrafts);
+document.querySelectorAll(".strokes").forEach(drawSignature);
+document.querySelectorAll("form[data-busy]").forEach(showBusy);
+// A summary of errors is the first thing to be read.
+document.querySelector(".summary")?.focus();

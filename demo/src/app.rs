@@ -1,0 +1,82 @@
+//! The router, and what handlers share.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+use abiding::{Clock as _, Manager, Timestamp};
+use abiding_tower::SessionLayer;
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware::{from_fn, from_fn_with_state},
+    routing::get,
+};
+
+use crate::{
+    calendar::Date,
+    clock::DemoClock,
+    database::Database,
+    errors::{self, Problem},
+    guard, home, layout,
+    requests::{self, Trail},
+    settings::{ProfileKind, StoreKind},
+};
+
+/// What handlers share. Clones share it too.
+#[derive(Clone, Debug)]
+pub(crate) struct App(Arc<Shared>);
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// Where this server listens: the race lab calls it.
+    pub(crate) address: SocketAddr,
+    pub(crate) clock: DemoClock,
+    pub(crate) data: PathBuf,
+    pub(crate) database: Database,
+    pub(crate) profile: ProfileKind,
+    pub(crate) store: StoreKind,
+    pub(crate) trail: Trail,
+}
+
+impl App {
+    pub(crate) fn new(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn today(&self) -> Date {
+        Date::of(self.now())
+    }
+}
+
+impl std::ops::Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// Every page of the demo, behind the guards.
+pub(crate) fn router(app: App, sessions: Manager) -> Router {
+    Router::new()
+        .route("/", get(home::show))
+        .fallback(async || Problem::not_found())
+        .method_not_allowed_fallback(async || Problem::wrong_method())
+        .layer(SessionLayer::new(sessions))
+        .layer(from_fn(errors::explain))
+        .route("/assets/app.css", get(layout::style))
+        .route("/assets/app.js", get(layout::script))
+        .route("/assets/icon.svg", get(layout::icon))
+        .route("/healthz", get(async || "ok"))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(from_fn(guard::same_origin_only))
+        .layer(from_fn_with_state(app.clone(), requests::note))
+        .layer(from_fn(layout::fence))
+        .with_state(app)
+}
+
+/// Four steps of this size still fit into one session.
+const BODY_LIMIT: usize = 16 * 1024;

@@ -1,0 +1,138 @@
+//! The database of the application: one SQLite file, brought up to date when it is opened.
+//!
+//! Sessions live in a file of their own, which the session store looks after. The journal is a
+//! write-ahead log and every commit is synced: what was acknowledged survives a `kill -9` and a loss
+//! of power.
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::task::spawn_blocking;
+
+/// A handle on the one connection; clones share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Database(Arc<Mutex<Connection>>);
+
+/// Why the database could not be opened or asked.
+#[derive(Debug)]
+pub(crate) enum DatabaseError {
+    /// The file was written by a newer release, which had made more migrations than this one knows.
+    Newer(u32),
+    Sqlite(rusqlite::Error),
+    /// The runtime is going down and took the query with it.
+    Stopped,
+}
+
+impl Database {
+    /// Opens the file, making it if absent, and runs the migrations it has not seen.
+    pub(crate) fn open(path: &Path) -> Result<Self, DatabaseError> {
+        Self::with(Connection::open(path)?)
+    }
+
+    fn with(mut connection: Connection) -> Result<Self, DatabaseError> {
+        connection.busy_timeout(BUSY)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        migrate(&mut connection)?;
+        Ok(Self(Arc::new(Mutex::new(connection))))
+    }
+
+    /// Runs `work` on a thread that may wait.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, DatabaseError> {
+        let connection = Arc::clone(&self.0);
+        // A panic in `work` rolled its transaction back, so a poisoned lock is as good as any.
+        let work = move || work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok(spawn_blocking(work)
+            .await
+            .map_err(|_| DatabaseError::Stopped)??)
+    }
+}
+
+/// Each migration in a transaction of its own that also counts it, so that it happens once or not.
+fn migrate(connection: &mut Connection) -> Result<(), DatabaseError> {
+    loop {
+        let step = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let done: u32 = step.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        match MIGRATIONS.get(done as usize) {
+            Some(migration) => step.execute_batch(migration)?,
+            None if done as usize == MIGRATIONS.len() => return Ok(()),
+            None => return Err(DatabaseError::Newer(done)),
+        }
+        step.pragma_update(None, "user_version", done + 1)?;
+        step.commit()?;
+    }
+}
+
+impl From<rusqlite::Error> for DatabaseError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl std::fmt::Display for DatabaseError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Newer(found) => {
+                let known = MIGRATIONS.len();
+                write!(
+                    f,
+                    "it was written by a newer release (schema {found}, this one knows {known})"
+                )
+            }
+            Self::Sqlite(error) => write!(f, "{error}"),
+            Self::Stopped => f.write_str("the server is going down"),
+        }
+    }
+}
+
+impl std::error::Error for DatabaseError {}
+
+/// How long one process waits for another that writes.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// In order, append only: the number of those that were run is the file's `user_version`.
+const MIGRATIONS: &[&str] = &[include_str!(
+    "../migrations/0001_membership_application.sql"
+)];
+
+#[cfg(test)]
+impl Database {
+    /// A database that nobody else sees.
+    pub(crate) fn in_memory() -> Self {
+        Self::with(Connection::open_in_memory().unwrap()).unwrap()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn migrations_run_once_however_often_the_file_is_opened() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection).unwrap();
+        migrate(&mut connection).unwrap();
+        let version: u32 = connection
+            .pragma_query_value(None, "user_version", |row| row.get(0))
+            .unwrap();
+        assert_eq!(version as usize, MIGRATIONS.len());
+    }
+
+    #[test]
+    fn a_file_of_a_newer_release_is_refused() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.pragma_update(None, "user_version", 99).unwrap();
+        let refusal = migrate(&mut connection).unwrap_err();
+        assert_eq!(
+            refusal.to_string(),
+            "it was written by a newer release (schema 99, this one knows 1)"
+        );
+    }
+}

@@ -1,0 +1,164 @@
+//! What a person reads when a request cannot be answered as asked.
+//!
+//! Handlers return `Result<_, Problem>`; every failure of a layer below turns into one by `?`. The
+//! cause is logged, the page says only what to do next.
+
+use abiding::ErrorKind;
+use abiding_tower::Failure;
+use axum::{
+    extract::{Request, rejection::FormRejection},
+    http::StatusCode,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use maud::html;
+
+use crate::{database::DatabaseError, layout};
+
+/// A page that says what happened.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    title: &'static str,
+    advice: &'static str,
+}
+
+impl Problem {
+    const fn new(status: StatusCode, title: &'static str, advice: &'static str) -> Self {
+        Self {
+            status,
+            title,
+            advice,
+        }
+    }
+
+    /// There is nothing at this address.
+    pub(crate) const fn not_found() -> Self {
+        let advice = "The address may be mistyped, or the page is gone. Everything there is can be \
+                      reached from the start page.";
+        Self::new(StatusCode::NOT_FOUND, "There is no such page", advice)
+    }
+
+    /// The address exists, but not for this method.
+    pub(crate) const fn wrong_method() -> Self {
+        let advice =
+            "This address answers another kind of request. Start over from the start page.";
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "That cannot be done here",
+            advice,
+        )
+    }
+
+    /// Another site made the browser send this.
+    pub(crate) const fn cross_site() -> Self {
+        let advice = "This request came from another site, so it was not carried out. If it was you, \
+                      open the page here and send it again.";
+        Self::new(StatusCode::FORBIDDEN, "Not from here", advice)
+    }
+
+    /// The session ended while the request was on its way.
+    pub(crate) const fn session_ended() -> Self {
+        let advice = "It was signed out, renewed or timed out while this request was on its way, and \
+                      nothing of the request was kept. Go back and send it again to start anew.";
+        Self::new(StatusCode::CONFLICT, "Your session has ended", advice)
+    }
+
+    const fn too_large() -> Self {
+        let advice = "More was sent than this page takes, so nothing was changed. Go back: what you \
+                      typed is still there. Shorten it and send it again.";
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "That is too much", advice)
+    }
+
+    const fn unavailable() -> Self {
+        let advice = "Your session cannot be reached at the moment. It is not lost: go back and send \
+                      this again in a minute.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "Please try again", advice)
+    }
+
+    fn of_session(error: &abiding::Error) -> Self {
+        match error.kind() {
+            ErrorKind::Gone => Self::session_ended(),
+            ErrorKind::TooLarge => Self::too_large(),
+            ErrorKind::Contended | ErrorKind::Unavailable => Self::unavailable(),
+            _ => Self::internal(),
+        }
+    }
+
+    const fn internal() -> Self {
+        let advice = "Something went wrong on our side. What you saved before is still there.";
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "That did not work",
+            advice,
+        )
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let page = layout::page(
+            self.title,
+            None,
+            html! {
+                section.card.problem data-testid="problem" {
+                    p.status data-testid="problem-status" { "Error " (self.status.as_u16()) }
+                    h1 data-testid="page-title" { (self.title) }
+                    p { (self.advice) }
+                    p { a.button href="/" data-testid="problem-home" { "Go to the start page" } }
+                }
+            },
+        );
+        (self.status, page).into_response()
+    }
+}
+
+/// The middleware around the session layer, whose own failures have no page.
+pub(crate) async fn explain(request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    match response.extensions().get::<Failure>() {
+        Some(failure) => Problem::of_session(failure.error()).into_response(),
+        None => response,
+    }
+}
+
+impl From<abiding::Error> for Problem {
+    fn from(error: abiding::Error) -> Self {
+        let problem = Self::of_session(&error);
+        if problem.status.is_server_error() {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the session failed"
+            );
+        }
+        problem
+    }
+}
+
+impl From<DatabaseError> for Problem {
+    fn from(error: DatabaseError) -> Self {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "the database failed"
+        );
+        Self::internal()
+    }
+}
+
+/// The race lab could not reach the server that it is part of.
+impl From<std::io::Error> for Problem {
+    fn from(error: std::io::Error) -> Self {
+        tracing::error!(%error, "the races were broken off");
+        Self::internal()
+    }
+}
+
+impl From<FormRejection> for Problem {
+    fn from(rejection: FormRejection) -> Self {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            return Self::too_large();
+        }
+        let advice = "The form arrived in a shape that cannot be read. Go back and send it again.";
+        Self::new(StatusCode::BAD_REQUEST, "That form cannot be read", advice)
+    }
+}

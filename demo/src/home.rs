@@ -1,0 +1,57 @@
+//! The start page: what there is to try.
+
+use axum::extract::State;
+use maud::{Markup, html};
+
+use crate::{
+    app::App,
+    layout::{Section, page},
+};
+
+pub(crate) async fn show(State(app): State<App>) -> Markup {
+    page(
+        "Sessions that stay",
+        Some(Section::Home),
+        html! {
+            section.hero {
+                h1 data-testid="page-title" { "Sessions that stay" }
+                p.lead {
+                    "Two tabs, a slow network, a restart in the middle of a form: what you typed is still there, \
+                     and what you signed out of stays signed out. Try to break it."
+                }
+            }
+            div.cards {
+                (card("/membership", "card-membership", "Join in five steps", "Open the membership form",
+                    "Fill in a step, kill the server, start it again, and go on. Work in two tabs at once. Click \
+                     submit twice. You get one application, with every field."))
+                (card("/session", "card-session", "Look into your session", "Open the inspector",
+                    "What is stored about you, where, until when, and what your last request did to the store: \
+                     usually nothing at all."))
+                (card("/lab", "card-lab", "Race it", "Open the race lab",
+                    "Fifty requests change one session at the same moment, and twenty sessions are signed out \
+                     under slow requests. Count what is left."))
+            }
+            section.card.plain {
+                h2 { "This run" }
+                dl.facts {
+                    dt { "Sessions are kept in" }
+                    dd data-testid="run-store" { (app.store) }
+                    dt { "Profile" }
+                    dd data-testid="run-profile" { (app.profile) }
+                    dt { "Everything lies in" }
+                    dd { code data-testid="run-data" { (app.data.display()) } }
+                }
+            }
+        },
+    )
+}
+
+fn card(target: &str, testid: &str, title: &str, action: &str, text: &str) -> Markup {
+    html! {
+        section.card {
+            h2 { (title) }
+            p { (text) }
+            p { a.button href=(target) data-testid=(testid) { (action) } }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The demo of abiding: an application to click through, on sessions that stay.
+//!
+//! `cargo run --release` at the root starts it. Everything it keeps lies in one directory, which the
+//! banner names. Settings come from the environment: see `settings`.
+
+mod app;
+mod calendar;
+mod clock;
+mod database;
+mod errors;
+mod guard;
+mod home;
+mod layout;
+mod requests;
+mod settings;
+mod startup;
+
+use std::{
+    io::{IsTerminal as _, Write as _},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{net::TcpListener, select, signal, sync::Notify, time::sleep};
+
+use crate::{settings::Settings, startup::StartError};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // There is nobody left to tell if this fails.
+            let _ = writeln!(std::io::stderr(), "abiding-demo: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), StartError> {
+    let settings = Settings::of_environment()?;
+    tracing_subscriber::fmt()
+        .with_env_filter(&settings.log)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
+    let listener = startup::listen(&settings).await?;
+    let address = listener.local_addr().map_err(StartError::Serve)?;
+    let (app, sessions) = startup::prepare(&settings, address)?;
+    let sweeper = abiding_tower::spawn_sweeper(sessions.clone(), SWEEP_PERIOD);
+    let router = app::router(app, sessions);
+    banner(&settings, address).map_err(StartError::Serve)?;
+    let outcome = serve(listener, router).await.map_err(StartError::Serve);
+    sweeper.abort();
+    tracing::info!("stopped; everything is kept for the next start");
+    outcome
+}
+
+/// Serves until the process is told to stop, then lets requests under way finish, for a while.
+async fn serve(listener: TcpListener, router: axum::Router) -> std::io::Result<()> {
+    let stopping = Arc::new(Notify::new());
+    let told = Arc::clone(&stopping);
+    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
+        stop_signal().await;
+        tracing::info!("stopping: requests under way may finish");
+        told.notify_one();
+    });
+    let out_of_patience = async {
+        stopping.notified().await;
+        sleep(PATIENCE).await;
+    };
+    select! {
+        outcome = server => outcome,
+        () = out_of_patience => Ok(()),
+    }
+}
+
+/// Ctrl-C, or what `kill` and container runtimes send.
+async fn stop_signal() {
+    #[cfg(unix)]
+    if let Ok(mut terminate) = signal::unix::signal(signal::unix::SignalKind::terminate()) {
+        select! {
+            _ = terminate.recv() => {}
+            _ = signal::ctrl_c() => {}
+        }
+        return;
+    }
+    let _ = signal::ctrl_c().await;
+}
+
+fn banner(settings: &Settings, address: std::net::SocketAddr) -> std::io::Result<()> {
+    let data = std::path::absolute(&settings.data)?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "abiding demo: sessions that stay")?;
+    writeln!(out, "  listening on http://{address}")?;
+    writeln!(
+        out,
+        "  sessions in  {}, profile {}",
+        settings.store, settings.profile
+    )?;
+    writeln!(out, "  keeping      everything in {}", data.display())?;
+    writeln!(
+        out,
+        "  stop with    Ctrl-C; what was typed is there at the next start"
+    )?;
+    out.flush()
+}
+
+/// How long requests under way may take once the process was told to stop.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often sessions that ended by themselves are removed.
+const SWEEP_PERIOD: Duration = Duration::from_secs(60);

@@ -1,0 +1,186 @@
+//! From settings to a server that can answer, or to a message that says what to change.
+
+use std::{
+    fmt, fs, io,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use abiding::{
+    ConfigError, Expiry, KeyRing, Manager, MemoryStore, Profile,
+    store::{Subjects, Sweep},
+};
+use abiding_stores::{
+    key_file::{self, KeyFileError},
+    sqlite::SqliteStore,
+};
+use tokio::net::TcpListener;
+
+use crate::{
+    app::{App, Shared},
+    database::{Database, DatabaseError},
+    requests::Trail,
+    settings::{ProfileKind, SettingError, Settings, StoreKind},
+};
+
+/// Takes the port. On this machine only: the demo has no sign-in that would keep others out.
+pub(crate) async fn listen(settings: &Settings) -> Result<TcpListener, StartError> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, settings.port));
+    TcpListener::bind(address)
+        .await
+        .map_err(|cause| StartError::Port { address, cause })
+}
+
+/// Opens everything that is kept, making what is absent.
+pub(crate) fn prepare(
+    settings: &Settings,
+    address: SocketAddr,
+) -> Result<(App, Manager), StartError> {
+    let data = std::path::absolute(&settings.data)
+        .and_then(|data| make_writable(&data).map(|()| data))
+        .map_err(|cause| StartError::Data {
+            path: settings.data.clone(),
+            cause,
+        })?;
+    let file = data.join("applications.db");
+    let database =
+        Database::open(&file).map_err(|cause| StartError::Database { path: file, cause })?;
+    let keys = match settings.profile {
+        ProfileKind::Development => key_file::load_or_create(&settings.key_file)?,
+        ProfileKind::Production => key_file::load(&settings.key_file)?,
+    };
+    let sessions = match settings.store {
+        StoreKind::Memory => sessions(MemoryStore::new(), keys, settings)?,
+        StoreKind::Sqlite => {
+            sessions(SqliteStore::open(data.join("sessions.db"))?, keys, settings)?
+        }
+    };
+    let app = App::new(Shared {
+        address,
+        clock: settings.clock.clone(),
+        data,
+        database,
+        profile: settings.profile,
+        store: settings.store,
+        trail: Trail::default(),
+    });
+    Ok((app, sessions))
+}
+
+fn sessions(
+    store: impl Sweep + Subjects,
+    keys: KeyRing,
+    settings: &Settings,
+) -> Result<Manager, ConfigError> {
+    Manager::builder(store)
+        .keys(keys)
+        .profile(match settings.profile {
+            ProfileKind::Development => Profile::development(),
+            ProfileKind::Production => Profile::native(),
+        })
+        // Two hours for the form, however long the pauses are.
+        .expiry(Expiry::new().no_idle().absolute(LIFETIME))
+        .realm("abiding-demo")
+        .clock(settings.clock.clone())
+        .sweeping()
+        .subjects()
+        .build()
+}
+
+fn make_writable(data: &std::path::Path) -> io::Result<()> {
+    let mut directory = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut directory, 0o700);
+    directory.recursive(true).create(data)?;
+    // Asking for permissions is not the same as trying: a full or read-only disk shows here.
+    let probe = data.join(format!(".probe-{}", std::process::id()));
+    fs::write(&probe, b"probe")?;
+    fs::remove_file(probe)
+}
+
+/// Why the demo did not start, or stopped.
+#[derive(Debug)]
+pub(crate) enum StartError {
+    Config(ConfigError),
+    Data {
+        path: PathBuf,
+        cause: io::Error,
+    },
+    Database {
+        path: PathBuf,
+        cause: DatabaseError,
+    },
+    KeyFile(KeyFileError),
+    Port {
+        address: SocketAddr,
+        cause: io::Error,
+    },
+    Serve(io::Error),
+    Setting(SettingError),
+    Store(abiding::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(error) => error.fmt(f),
+            Self::Data { path, cause } => {
+                let path = path.display();
+                write!(f, "the data directory {path} cannot be written ({cause}): ")?;
+                f.write_str("make it writable, or name another one in ABIDING_DATA")
+            }
+            Self::Database { path, cause } => {
+                let path = path.display();
+                write!(f, "the database {path} cannot be used ({cause}): ")?;
+                f.write_str("move it away to begin with an empty one, or name another ABIDING_DATA")
+            }
+            Self::KeyFile(error) => error.fmt(f),
+            Self::Port { address, cause } if cause.kind() == io::ErrorKind::AddrInUse => {
+                let port = address.port();
+                write!(
+                    f,
+                    "port {port} is in use: stop the program that has it, or choose another PORT"
+                )
+            }
+            Self::Port { address, cause } => {
+                write!(
+                    f,
+                    "{address} cannot be listened on ({cause}): choose another PORT"
+                )
+            }
+            Self::Serve(cause) => write!(f, "the server stopped: {cause}"),
+            Self::Setting(error) => error.fmt(f),
+            Self::Store(error) => write!(f, "the sessions cannot be reached: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<ConfigError> for StartError {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}
+
+impl From<KeyFileError> for StartError {
+    fn from(error: KeyFileError) -> Self {
+        Self::KeyFile(error)
+    }
+}
+
+impl From<SettingError> for StartError {
+    fn from(error: SettingError) -> Self {
+        Self::Setting(error)
+    }
+}
+
+impl From<abiding::Error> for StartError {
+    fn from(error: abiding::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// As long as the form may take.
+const LIFETIME: Duration = Duration::from_secs(2 * 60 * 60);
