@@ -16,7 +16,7 @@ use crate::{
     clock::DemoClock,
     database::Database,
     errors::{self, Problem},
-    guard, home, layout,
+    guard, home, layout, membership,
     requests::{self, Trail},
     settings::{ProfileKind, StoreKind},
 };
@@ -63,6 +63,7 @@ impl std::ops::Deref for App {
 pub(crate) fn router(app: App, sessions: Manager) -> Router {
     Router::new()
         .route("/", get(home::show))
+        .merge(membership::routes())
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::wrong_method())
         .layer(SessionLayer::new(sessions))

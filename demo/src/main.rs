@@ -11,6 +11,7 @@ mod errors;
 mod guard;
 mod home;
 mod layout;
+mod membership;
 mod requests;
 mod settings;
 mod startup;

@@ -1,0 +1,427 @@
+//! What the membership form looks like: pages from the table of questions.
+//!
+//! Complaints are told three times: in a summary that takes the reader to the question, beside the
+//! question, and to assistive technology by `aria-invalid` and `aria-describedby`.
+
+use maud::{Markup, html};
+
+use crate::{
+    calendar::{Date, spelled},
+    layout::{Section, notice, page},
+};
+
+use super::{
+    answers::Answers,
+    application::Receipt,
+    checks::{Complaint, first_incomplete, is_drawing},
+    fields::{Control, Field, Options, REVIEW, STEPS, Step, TICKED},
+    identity::Identity,
+};
+
+/// Why a person reads this step now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// They came to it.
+    Asked,
+    /// Their session ended before the step was saved: what they typed is in the form, nowhere else.
+    EndedBeforeSaving,
+    /// Their session ended since they were here.
+    EndedMeanwhile,
+    /// They wanted to go to that step, which needs this one.
+    NeededFor(&'static str),
+}
+
+/// A step with what was typed and what is wrong about it.
+pub(crate) fn step(
+    step: &Step,
+    answers: &Answers,
+    complaints: &[Complaint],
+    reason: Reason,
+    today: Date,
+) -> Markup {
+    page(
+        step.title,
+        Some(Section::Membership),
+        html! {
+            (progress(step.slug))
+            h1 data-testid="page-title" { (step.title) }
+            p.lead { (step.lead) }
+            @match reason {
+                Reason::Asked => {}
+                Reason::EndedBeforeSaving => (notice(
+                    "Your session has ended, so this was not saved yet. What you typed is still below: \
+                     continue to begin a new session with it."
+                )),
+                Reason::EndedMeanwhile => (notice("Your session has ended. The form begins anew.")),
+                Reason::NeededFor(title) => (notice(&format!("“{title}” needs this step first."))),
+            }
+            (summary(step, complaints))
+            (form(step, answers, complaints, reason, today))
+        },
+    )
+}
+
+/// Everything at a glance, and the button that submits.
+pub(crate) fn review(answers: &Answers, identity: &Identity) -> Markup {
+    let title = "Review and submit";
+    page(
+        title,
+        Some(Section::Membership),
+        html! {
+            (progress(REVIEW))
+            h1 data-testid="page-title" { (title) }
+            p.lead { "Nothing has been sent yet. Every step can still be changed." }
+            @for step in STEPS {
+                section.card aria-labelledby={ "review-" (step.slug) } {
+                    div.heading {
+                        h2 id={ "review-" (step.slug) } { (step.title) }
+                        a href={ "/membership/" (step.slug) } data-testid={ "edit-" (step.slug) } {
+                            "Change" span.visually-hidden { " “" (step.title) "”" }
+                        }
+                    }
+                    dl.facts {
+                        @for field in step.fields {
+                            dt { (field.label) }
+                            dd data-testid={ "review-" (field.name) } { (answer(field, answers)) }
+                        }
+                    }
+                    @if step.slug == "personal" { (derived(identity)) }
+                }
+            }
+            form method="post" action="/membership/review" data-testid="step-review" {
+                div.actions {
+                    button.primary type="submit" data-testid="submit-application" { "Submit the application" }
+                }
+            }
+        },
+    )
+}
+
+/// The number to keep.
+pub(crate) fn done(receipt: &Receipt) -> Markup {
+    let title = "Your application was submitted";
+    page(
+        title,
+        Some(Section::Membership),
+        html! {
+            section.card.done {
+                p.tick aria-hidden="true" {}
+                h1 data-testid="page-title" { (title) }
+                p { "Your application number is" }
+                p.number data-testid="application-number" { (receipt.number) }
+                p.hint {
+                    "Submitted on " span data-testid="application-when" { (spelled(receipt.submitted_at)) }
+                    ". This page stays for as long as your session lasts; the form has been cleared."
+                }
+                p { a.button href="/membership/personal" data-testid="start-another" { "Start another application" } }
+            }
+        },
+    )
+}
+
+fn progress(present: &str) -> Markup {
+    let place = STEPS
+        .iter()
+        .position(|step| step.slug == present)
+        .unwrap_or(STEPS.len());
+    let steps = STEPS
+        .iter()
+        .map(|step| (step.slug, step.title))
+        .chain([(REVIEW, "Review and submit")]);
+    html! {
+        nav aria-label="Steps of the application" {
+            p.count { "Step " (place + 1) " of " (STEPS.len() + 1) }
+            ol.progress data-testid="progress" {
+                @for (at, (slug, title)) in steps.enumerate() {
+                    li data-testid={ "progress-" (slug) }
+                        data-state=(if at < place { "done" } else if at == place { "current" } else { "open" })
+                        aria-current=[(at == place).then_some("step")] {
+                        @if at < place {
+                            a href={ "/membership/" (slug) } { (title) span.visually-hidden { " (done)" } }
+                        } @else {
+                            span { (title) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn summary(step: &Step, complaints: &[Complaint]) -> Markup {
+    let count = complaints.len();
+    html! {
+        @if count > 0 {
+            section.summary role="alert" tabindex="-1" aria-labelledby="summary-title" data-testid="error-summary" {
+                h2 #summary-title {
+                    @if count == 1 { "One answer needs another look" } @else { (count) " answers need another look" }
+                }
+                ul {
+                    @for Complaint { field, message } in complaints {
+                        li { a href={ "#" (target(step, field)) } data-testid={ "error-link-" (field) } { (message) } }
+                    }
+                }
+                p.hint { "What you typed was saved as it is." }
+            }
+        }
+    }
+}
+
+/// The element that a link to `name` takes the reader to: of several buttons, the first.
+fn target(step: &Step, name: &str) -> String {
+    match step
+        .fields
+        .iter()
+        .find(|field| field.name == name)
+        .map(|field| field.control)
+    {
+        Some(Control::Choice([(first, _), ..])) => format!("{name}-{first}"),
+        _ => name.to_owned(),
+    }
+}
+
+fn form(
+    step: &Step,
+    answers: &Answers,
+    complaints: &[Complaint],
+    reason: Reason,
+    today: Date,
+) -> Markup {
+    let told_of_the_end = matches!(reason, Reason::EndedBeforeSaving | Reason::EndedMeanwhile);
+    let action = format!("/membership/{}", step.slug);
+    // Only what is right so far tells something about the person.
+    let identity = Identity::parse(answers.trimmed("id_number"), today).ok();
+    let complete = first_incomplete(answers, None, today).is_none();
+    html! {
+        form.card method="post" action=(action) novalidate data-testid={ "step-" (step.slug) }
+            data-draft={ (action) "/draft" } {
+            @for part in parts(step) {
+                @match part {
+                    Part::Group(title, fields) => fieldset {
+                        legend { (title) }
+                        @for field in fields { (question(field, answers, complaints)) }
+                    },
+                    Part::One(field) => {
+                        (question(field, answers, complaints))
+                        @if let ("id_number", Some(identity)) = (field.name, &identity) { (derived(identity)) }
+                    }
+                }
+            }
+            @if told_of_the_end { input type="hidden" name="go" value="anew"; }
+            div.actions {
+                button.primary type="submit" data-testid="continue" { "Save and continue" }
+                @if step.previous().is_some() {
+                    button type="submit" name="go" value="back" data-testid="back" { "Save and go back" }
+                }
+                @if complete { a href="/membership/review" data-testid="to-review" { "Go to the review" } }
+                p.hint.saved role="status" data-testid="draft-status" {}
+            }
+        }
+    }
+}
+
+/// Questions that belong together stand in a fieldset of their own.
+enum Part {
+    Group(&'static str, &'static [Field]),
+    One(&'static Field),
+}
+
+fn parts(step: &Step) -> Vec<Part> {
+    match step.slug {
+        "declaration" => {
+            let (signature, rest) = step.fields.split_at(2);
+            let (ticks, reason) = rest.split_at(3);
+            let groups = [
+                Part::Group("Signature", signature),
+                Part::Group("Declarations", ticks),
+            ];
+            groups
+                .into_iter()
+                .chain(reason.iter().map(Part::One))
+                .collect()
+        }
+        _ => step.fields.iter().map(Part::One).collect(),
+    }
+}
+
+fn question(field: &Field, answers: &Answers, complaints: &[Complaint]) -> Markup {
+    let complaint = complaints
+        .iter()
+        .find(|complaint| complaint.field == field.name);
+    let (error_id, hint_id) = (
+        format!("{}-error", field.name),
+        format!("{}-hint", field.name),
+    );
+    let described = match (complaint, field.hint) {
+        (None, "") => None,
+        (None, _) => Some(hint_id.clone()),
+        (Some(_), "") => Some(error_id.clone()),
+        (Some(_), _) => Some(format!("{error_id} {hint_id}")),
+    };
+    let invalid = complaint.map(|_| "true");
+    let told = html! {
+        @if !field.hint.is_empty() { p.hint id=(hint_id) { (field.hint) } }
+        @if let Some(complaint) = complaint {
+            p.error id=(error_id) data-testid={ "error-" (field.name) } {
+                span.visually-hidden { "Error: " } (complaint.message)
+            }
+        }
+    };
+    let this = Asked {
+        field,
+        value: answers.get(field.name),
+        described,
+        invalid,
+    };
+    html! {
+        @match field.control {
+            Control::Choice(options) => fieldset.question aria-describedby=[&this.described] aria-invalid=[invalid] {
+                legend { (field.label) (optional(field)) }
+                (told)
+                @for (value, text) in options { (this.radio(value, text)) }
+            },
+            Control::Tick => div.question.tickable { (this.tick()) (told) },
+            Control::Strokes => div.question.strokes hidden {
+                p.label id={ (field.name) "-label" } { (field.label) }
+                (told)
+                (this.canvas())
+            },
+            _ => div.question {
+                label for=(field.name) { (field.label) (optional(field)) }
+                (told)
+                (this.input())
+            }
+        }
+    }
+}
+
+fn optional(field: &Field) -> Markup {
+    // The signature is optional only in the sense that drawing replaces it.
+    let optional = field.missing.is_none() && field.name != "signature_typed";
+    html! { @if optional { span.optional { " (optional)" } } }
+}
+
+/// A question together with its answer.
+struct Asked<'a> {
+    field: &'a Field,
+    value: &'a str,
+    described: Option<String>,
+    invalid: Option<&'static str>,
+}
+
+impl Asked<'_> {
+    fn input(&self) -> Markup {
+        let name = self.field.name;
+        match self.field.control {
+            Control::Lines => html! {
+                textarea id=(name) name=(name) rows="4" autocomplete=(self.field.autocomplete)
+                    aria-describedby=[&self.described] aria-invalid=[self.invalid]
+                    // A browser drops the first line break of a text area; this one is ours.
+                    data-testid={ "field-" (name) } { "\n" (self.value) }
+            },
+            Control::Select(options) => self.select(options),
+            control => {
+                let (kind, mode) = match control {
+                    Control::Email => ("email", Some("email")),
+                    Control::Number => ("text", Some("numeric")),
+                    Control::Phone => ("tel", Some("tel")),
+                    _ => ("text", None),
+                };
+                html! {
+                    input id=(name) name=(name) type=(kind) inputmode=[mode] value=(self.value)
+                        autocomplete=(self.field.autocomplete) aria-describedby=[&self.described]
+                        aria-invalid=[self.invalid] required[self.field.missing.is_some()]
+                        data-testid={ "field-" (name) };
+                }
+            }
+        }
+    }
+
+    fn select(&self, options: Options) -> Markup {
+        let name = self.field.name;
+        let known = self.value.is_empty() || options.iter().any(|(value, _)| *value == self.value);
+        html! {
+            select id=(name) name=(name) autocomplete=(self.field.autocomplete)
+                aria-describedby=[&self.described] aria-invalid=[self.invalid] data-testid={ "field-" (name) } {
+                option value="" { "Please choose" }
+                @for (value, text) in options {
+                    option value=(value) selected[*value == self.value] { (text) }
+                }
+                // What is no option was sent by hand; it is kept like everything else.
+                @if !known { option value=(self.value) selected { (self.value) } }
+            }
+        }
+    }
+
+    fn radio(&self, value: &str, text: &str) -> Markup {
+        let name = self.field.name;
+        html! {
+            div.option {
+                input id={ (name) "-" (value) } name=(name) type="radio" value=(value)
+                    checked[value == self.value] data-testid={ "field-" (name) "-" (value) };
+                label for={ (name) "-" (value) } { (text) }
+            }
+        }
+    }
+
+    fn tick(&self) -> Markup {
+        let name = self.field.name;
+        html! {
+            div.option {
+                input id=(name) name=(name) type="checkbox" value=(TICKED) checked[self.value == TICKED]
+                    aria-describedby=[&self.described] aria-invalid=[self.invalid]
+                    required[self.field.missing.is_some()] data-testid={ "field-" (name) };
+                label for=(name) { (self.field.label) }
+            }
+        }
+    }
+
+    /// Hidden until the script shows it: without one there is nothing to draw with.
+    fn canvas(&self) -> Markup {
+        let name = self.field.name;
+        html! {
+            input type="hidden" name=(name) value=(self.value) data-testid={ "field-" (name) };
+            canvas id=(name) width="600" height="180" tabindex="0" role="img"
+                aria-labelledby={ (name) "-label" } data-testid="signature-canvas" {}
+            button type="button" data-testid="signature-clear" { "Clear the drawing" }
+        }
+    }
+}
+
+fn answer(field: &Field, answers: &Answers) -> Markup {
+    let value = answers.trimmed(field.name);
+    html! {
+        @if value.is_empty() {
+            span.none { "Not given" }
+        } @else if let Control::Strokes = field.control {
+            (drawing(value))
+        } @else {
+            (field.spelled(value))
+        }
+    }
+}
+
+/// The strokes as lines. Only numbers reach the drawing: what is no drawing is not shown.
+fn drawing(value: &str) -> Markup {
+    let points = |stroke: &str| stroke.replace('_', " ").replace('-', ",");
+    html! {
+        @if is_drawing(value) {
+            svg.signature viewBox="0 0 600 180" role="img" aria-label="Drawn signature" {
+                @for stroke in value.split('*') { polyline points=(points(stroke)) {} }
+            }
+        }
+    }
+}
+
+fn derived(identity: &Identity) -> Markup {
+    html! {
+        dl.facts.derived aria-label="What your ID number says" {
+            dt { "Date of birth" }
+            dd data-testid="derived-birth_date" { (identity.birth_date) }
+            dt { "Gender" }
+            dd data-testid="derived-gender" { (identity.gender) }
+            dt { "Citizenship" }
+            dd data-testid="derived-citizenship" { (identity.citizenship) }
+        }
+    }
+}
