@@ -16,7 +16,7 @@ use crate::{
     clock::DemoClock,
     database::Database,
     errors::{self, Problem},
-    guard, home, layout, membership,
+    guard, home, inspector, layout, membership,
     requests::{self, Trail},
     settings::{ProfileKind, StoreKind},
 };
@@ -61,9 +61,14 @@ impl std::ops::Deref for App {
 
 /// Every page of the demo, behind the guards.
 pub(crate) fn router(app: App, sessions: Manager) -> Router {
-    Router::new()
+    let mut pages = Router::new()
         .route("/", get(home::show))
         .merge(membership::routes())
+        .merge(inspector::routes());
+    if app.profile == ProfileKind::Development {
+        pages = pages.merge(inspector::debug_routes());
+    }
+    pages
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::wrong_method())
         .layer(SessionLayer::new(sessions))

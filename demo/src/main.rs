@@ -10,6 +10,7 @@ mod database;
 mod errors;
 mod guard;
 mod home;
+mod inspector;
 mod layout;
 mod membership;
 mod requests;
