@@ -16,7 +16,9 @@ use crate::{
     clock::DemoClock,
     database::Database,
     errors::{self, Problem},
-    guard, home, inspector, layout, membership,
+    guard, home, inspector,
+    lab::{self, Lab},
+    layout, membership,
     requests::{self, Trail},
     settings::{ProfileKind, StoreKind},
 };
@@ -32,6 +34,7 @@ pub(crate) struct Shared {
     pub(crate) clock: DemoClock,
     pub(crate) data: PathBuf,
     pub(crate) database: Database,
+    pub(crate) lab: Lab,
     pub(crate) profile: ProfileKind,
     pub(crate) store: StoreKind,
     pub(crate) trail: Trail,
@@ -64,7 +67,8 @@ pub(crate) fn router(app: App, sessions: Manager) -> Router {
     let mut pages = Router::new()
         .route("/", get(home::show))
         .merge(membership::routes())
-        .merge(inspector::routes());
+        .merge(inspector::routes())
+        .merge(lab::routes());
     if app.profile == ProfileKind::Development {
         pages = pages.merge(inspector::debug_routes());
     }

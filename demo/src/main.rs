@@ -11,6 +11,7 @@ mod errors;
 mod guard;
 mod home;
 mod inspector;
+mod lab;
 mod layout;
 mod membership;
 mod requests;

@@ -20,6 +20,7 @@ use tokio::net::TcpListener;
 use crate::{
     app::{App, Shared},
     database::{Database, DatabaseError},
+    lab::Lab,
     requests::Trail,
     settings::{ProfileKind, SettingError, Settings, StoreKind},
 };
@@ -61,6 +62,7 @@ pub(crate) fn prepare(
         clock: settings.clock.clone(),
         data,
         database,
+        lab: Lab::default(),
         profile: settings.profile,
         store: settings.store,
         trail: Trail::default(),
