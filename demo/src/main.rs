@@ -18,6 +18,9 @@ mod requests;
 mod settings;
 mod startup;
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     io::{IsTerminal as _, Write as _},
     process::ExitCode,

@@ -1,0 +1,7 @@
+//! The demo through its router, without sockets (but for the race lab, which needs them).
+
+mod bad_input;
+mod form;
+mod inspection;
+mod lab;
+mod stage;
