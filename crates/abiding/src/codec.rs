@@ -38,6 +38,9 @@ const SEAL_ROOM: usize = 64;
 /// The longest subject, in bytes of UTF-8.
 pub(crate) const MAX_SUBJECT_LEN: usize = 255;
 
+/// The part of `meta` that is always there: three instants or durations, the handle, the flags.
+const FIXED: usize = 3 * 8 + 12 + 1;
+
 const HAS_AUTHENTICATED: u8 = 1;
 const HAS_ELEVATED: u8 = 1 << 1;
 const HAS_SUBJECT: u8 = 1 << 2;
@@ -63,6 +66,13 @@ impl Meta {
     /// When the session ends unless it is used before.
     pub(crate) fn idle_deadline(&self, now: Timestamp) -> Timestamp {
         self.idle.map_or(Timestamp::MAX, |idle| now.after(idle))
+    }
+
+    /// How many bytes [`encode`](Self::encode) writes.
+    fn size(&self) -> usize {
+        let instants = [self.authenticated, self.elevated_until];
+        let subject = self.subject.as_ref().map_or(0, |subject| 1 + subject.len());
+        FIXED + instants.iter().flatten().count() * 8 + subject
     }
 
     fn encode(&self, out: &mut Vec<u8>) {
@@ -160,32 +170,60 @@ impl Default for Entries {
 impl Entries {
     /// The encoded value at `key`.
     pub(crate) fn find(&self, key: &str) -> Option<&[u8]> {
-        self.iter()
-            .find(|entry| entry.key == key)
-            .map(|entry| entry.value)
+        self.frames()
+            .find(|frame| frame.key == key.as_bytes())
+            .map(|frame| frame.value)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = Entry<'_>> {
+        self.frames().map(|frame| Entry {
+            // Checked when the payload was parsed.
+            key: std::str::from_utf8(frame.key).unwrap_or_default(),
+            value: frame.value,
+        })
+    }
+
+    /// The entries as `delta` leaves them.
+    pub(crate) fn merged(&self, delta: &Delta) -> Self {
+        let mut out = Vec::with_capacity(self.bytes().len() + delta.size());
+        merge(&mut out, self, delta);
+        Self {
+            buffer: out.into(),
+            start: 0,
+        }
+    }
+
+    fn frames(&self) -> impl Iterator<Item = Frame<'_>> {
         // The frames were checked when the payload was parsed; a reader that errs now has reached the end.
         let mut reader = Reader {
-            bytes: &self.buffer[self.start..],
+            bytes: self.bytes(),
         };
         std::iter::from_fn(move || {
             if reader.bytes.is_empty() {
                 None
             } else {
-                reader.entry().ok()
+                reader.frame().ok()
             }
         })
     }
+
+    fn bytes(&self) -> &[u8] {
+        &self.buffer[self.start..]
+    }
 }
 
-/// One value in its frame.
+/// One value and its key.
 pub(crate) struct Entry<'a> {
     pub(crate) key: &'a str,
     pub(crate) value: &'a [u8],
-    /// The frame as it lies in the payload, to be copied unchanged.
-    frame: &'a [u8],
+}
+
+/// An entry as it lies in the payload.
+struct Frame<'a> {
+    key: &'a [u8],
+    value: &'a [u8],
+    /// How many bytes it takes in all.
+    len: usize,
 }
 
 /// Reads a payload: checks every frame, decodes no value. `start` is where it begins in `buffer`.
@@ -205,13 +243,24 @@ pub(crate) fn parse(buffer: Arc<[u8]>, start: usize) -> Result<(Meta, Entries)> 
 
 fn check_frames(mut reader: Reader<'_>) -> Result<()> {
     const FEW: usize = 16;
-    let mut few = [""; FEW];
+    let mut few: [&[u8]; FEW] = [&[]; FEW];
     let mut many = HashSet::new();
     let mut count = 0;
+    // A bit for each key so far: most keys are seen to be new without a comparison.
+    let mut seen = 0_u64;
     while !reader.bytes.is_empty() {
-        let key = reader.entry()?.key;
+        let key = reader.frame()?.key;
+        if std::str::from_utf8(key).is_err() {
+            return Err(corrupt("text that is not UTF-8"));
+        }
         let known = if count < FEW {
-            let known = few[..count].contains(&key);
+            let bit = 1
+                << key
+                    .iter()
+                    .fold(0_u8, |sum, byte| sum.wrapping_mul(31) ^ byte)
+                    % 64;
+            let known = seen & bit != 0 && few[..count].contains(&key);
+            seen |= bit;
             few[count] = key;
             known
         } else {
@@ -230,30 +279,43 @@ fn check_frames(mut reader: Reader<'_>) -> Result<()> {
 
 /// Writes a payload: `meta`, then the entries as `delta` leaves them, in the order they came.
 pub(crate) fn encode(prefix: &[u8], meta: &Meta, entries: &Entries, delta: &Delta) -> Vec<u8> {
-    let mut out =
-        Vec::with_capacity(prefix.len() + 128 + entries.buffer.len() + delta.size() + SEAL_ROOM);
+    let room = prefix.len() + 1 + meta.size() + entries.bytes().len() + delta.size();
+    let mut out = Vec::with_capacity(room + SEAL_ROOM);
     out.extend_from_slice(prefix);
     out.push(VERSION);
     meta.encode(&mut out);
-    if !delta.clears() {
-        for entry in entries.iter() {
-            match delta.intent(entry.key) {
-                None => out.extend_from_slice(entry.frame),
-                Some(Intent::Remove) => {}
-                Some(Intent::Set(value)) => write_entry(&mut out, entry.key, value),
-            }
-        }
-    }
-    for (key, intent) in delta.intents() {
-        let is_new = delta.clears() || entries.find(key).is_none();
-        if let (true, Intent::Set(value)) = (is_new, intent) {
-            write_entry(&mut out, key, value);
-        }
-    }
+    merge(&mut out, entries, delta);
     out
 }
 
-fn write_entry(out: &mut Vec<u8>, key: &str, value: &[u8]) {
+fn merge(out: &mut Vec<u8>, entries: &Entries, delta: &Delta) {
+    let mut placed = vec![false; delta.len()];
+    if !delta.clears() {
+        let bytes = entries.bytes();
+        // Untouched frames lie side by side; up to `copied`, all that is to stay has been written.
+        let (mut copied, mut at) = (0, 0);
+        for frame in entries.frames() {
+            at += frame.len;
+            let Some((number, intent)) = delta.find(frame.key) else {
+                continue;
+            };
+            out.extend_from_slice(&bytes[copied..at - frame.len]);
+            copied = at;
+            placed[number] = true;
+            if let Intent::Set(value) = intent {
+                write_entry(out, frame.key, value);
+            }
+        }
+        out.extend_from_slice(&bytes[copied..]);
+    }
+    for ((key, intent), placed) in delta.intents().zip(placed) {
+        if let (false, Intent::Set(value)) = (placed, intent) {
+            write_entry(out, key.as_bytes(), value);
+        }
+    }
+}
+
+fn write_entry(out: &mut Vec<u8>, key: &[u8], value: &[u8]) {
     // `Delta::set` refuses keys and values that do not fit these lengths.
     out.push(u8::try_from(key.len()).unwrap_or(u8::MAX));
     let mut len = value.len();
@@ -263,7 +325,7 @@ fn write_entry(out: &mut Vec<u8>, key: &str, value: &[u8]) {
     }
     out.push(len as u8);
     out.push(FORMAT_JSON);
-    out.extend_from_slice(key.as_bytes());
+    out.extend_from_slice(key);
     out.extend_from_slice(value);
 }
 
@@ -315,6 +377,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    #[inline]
     fn take(&mut self, len: usize) -> Result<&'a [u8]> {
         let (taken, rest) = self
             .bytes
@@ -330,8 +393,15 @@ impl<'a> Reader<'a> {
         Ok(array)
     }
 
+    #[inline]
     fn byte(&mut self) -> Result<u8> {
-        self.array::<1>().map(|[byte]| byte)
+        match self.bytes {
+            [byte, rest @ ..] => {
+                self.bytes = rest;
+                Ok(*byte)
+            }
+            [] => Err(corrupt("a length past the end")),
+        }
     }
 
     fn timestamp(&mut self) -> Result<Timestamp> {
@@ -343,6 +413,7 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(self.take(len)?).map_err(|_| corrupt("text that is not UTF-8"))
     }
 
+    #[inline]
     fn varint(&mut self) -> Result<usize> {
         let mut value = 0;
         for shift in [0, 7, 14, 21] {
@@ -359,23 +430,22 @@ impl<'a> Reader<'a> {
         Err(corrupt("a length of more than four bytes"))
     }
 
-    fn entry(&mut self) -> Result<Entry<'a>> {
-        let whole = self.bytes;
+    #[inline]
+    fn frame(&mut self) -> Result<Frame<'a>> {
+        let whole = self.bytes.len();
         let key_len = usize::from(self.byte()?);
         let value_len = self.varint()?;
         if self.byte()? != FORMAT_JSON {
             return Err(corrupt("an unknown value format"));
         }
-        let key = self.text(key_len)?;
+        let key = self.take(key_len)?;
         let value = self.take(value_len)?;
-        Ok(Entry {
-            key,
-            value,
-            frame: &whole[..whole.len() - self.bytes.len()],
-        })
+        let len = whole - self.bytes.len();
+        Ok(Frame { key, value, len })
     }
 }
 
+#[cold]
 fn corrupt(what: &'static str) -> Error {
     Error::new(ErrorKind::Corrupt, "decode a payload", what)
 }
@@ -462,9 +532,9 @@ mod tests {
     fn a_key_twice_is_refused_among_few_and_among_many() {
         for keys in [2_usize, 40] {
             let mut bytes = encode(b"", &meta(), &Entries::default(), &Delta::default());
-            (0..keys).for_each(|key| write_entry(&mut bytes, &key.to_string(), b"0"));
+            (0..keys).for_each(|key| write_entry(&mut bytes, key.to_string().as_bytes(), b"0"));
             assert!(parse(bytes.clone().into(), 0).is_ok());
-            write_entry(&mut bytes, "1", b"0");
+            write_entry(&mut bytes, b"1", b"0");
             assert_eq!(
                 parse(bytes.into(), 0).unwrap_err().kind(),
                 ErrorKind::Corrupt

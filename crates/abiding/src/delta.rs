@@ -2,16 +2,20 @@
 //!
 //! Written by the session, read by the engine and the codec. Knows nothing of what was stored.
 
+use std::sync::Arc;
+
 use crate::{
     codec::MAX_KEY_LEN,
     error::{Error, ErrorKind, Result},
 };
 
 /// The intents of a request, in the order in which their keys were first named.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Delta {
     clears: bool,
-    intents: Vec<(Box<str>, Intent)>,
+    /// Shared, so that whoever carries them out takes them along at no cost; copied if they change
+    /// meanwhile. `None` is an empty list.
+    intents: Option<Arc<Vec<(Box<str>, Intent)>>>,
 }
 
 /// What shall become of one key.
@@ -48,9 +52,10 @@ impl Delta {
             let context = format!("the value at {key:?} has {} bytes", value.len());
             return Err(Error::new(ErrorKind::TooLarge, "insert", context));
         }
-        match self.intents.iter_mut().find(|(known, _)| **known == *key) {
+        let intents = Arc::make_mut(self.intents.get_or_insert_default());
+        match intents.iter_mut().find(|(known, _)| **known == *key) {
             Some((_, known)) => *known = intent,
-            None => self.intents.push((key.into(), intent)),
+            None => intents.push((key.into(), intent)),
         }
         Ok(())
     }
@@ -66,32 +71,53 @@ impl Delta {
     }
 
     pub(crate) fn clear(&mut self) {
-        self.intents.clear();
+        self.intents = None;
         self.clears = true;
     }
 
     /// Takes back whatever was intended with the keys that `keep` refuses.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&str, &Intent) -> bool) {
-        self.intents.retain(|(key, intent)| keep(key, intent));
+        if let Some(intents) = &mut self.intents
+            && !intents.iter().all(|(key, intent)| keep(key, intent))
+        {
+            Arc::make_mut(intents).retain(|(key, intent)| keep(key, intent));
+        }
     }
 
     /// Takes back what `done` has carried out; what was intended since then stays.
     pub(crate) fn subtract(&mut self, done: &Self) {
-        self.intents
-            .retain(|(key, intent)| done.intent(key) != Some(intent));
+        match (&self.intents, &done.intents) {
+            // The usual case: nothing was intended since then.
+            (Some(intents), Some(done)) if Arc::ptr_eq(intents, done) => self.intents = None,
+            _ => self.retain(|key, intent| done.intent(key) != Some(intent)),
+        }
         self.clears &= !done.clears;
     }
 
     /// What shall become of `key`, if anything.
     pub(crate) fn intent(&self, key: &str) -> Option<&Intent> {
-        self.intents
-            .iter()
-            .find(|(known, _)| **known == *key)
-            .map(|(_, intent)| intent)
+        self.find(key.as_bytes()).map(|(_, intent)| intent)
+    }
+
+    /// The same for a key as it lies in a payload, with the intent's number.
+    pub(crate) fn find(&self, key: &[u8]) -> Option<(usize, &Intent)> {
+        let mut intents = self.list().iter().enumerate();
+        intents
+            .find(|(_, (known, _))| known.as_bytes() == key)
+            .map(|(number, (_, intent))| (number, intent))
     }
 
     pub(crate) fn intents(&self) -> impl Iterator<Item = (&str, &Intent)> {
-        self.intents.iter().map(|(key, intent)| (&**key, intent))
+        self.list().iter().map(|(key, intent)| (&**key, intent))
+    }
+
+    /// How many keys are named.
+    pub(crate) fn len(&self) -> usize {
+        self.list().len()
+    }
+
+    fn list(&self) -> &[(Box<str>, Intent)] {
+        self.intents.as_ref().map_or(&[], |intents| &***intents)
     }
 
     /// Whether everything that was there before shall go.
@@ -100,12 +126,12 @@ impl Delta {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        !self.clears && self.intents.is_empty()
+        !self.clears && self.list().is_empty()
     }
 
     /// Whether it would leave something in an empty session.
     pub(crate) fn sets_anything(&self) -> bool {
-        self.intents
+        self.list()
             .iter()
             .any(|(_, intent)| matches!(intent, Intent::Set(_)))
     }

@@ -23,7 +23,7 @@ use zeroize::Zeroizing;
 use crate::{
     codec::{self, Entries, MAX_SUBJECT_LEN},
     delta::{Delta, Intent},
-    engine::{Credential, Fate, Known, Live, Plan, State},
+    engine::{Credential, Fate, Known, Plan, State},
     error::{Error, ErrorKind, Result},
     manager::{Place, Shared, breach, gone_is_an_answer},
     store::{Committed, Expect, MetaEdit},
@@ -253,15 +253,20 @@ impl Session {
             match gone_is_an_answer(committed)? {
                 Committed::Yes(version) => {
                     desk.commits += 1;
-                    return desk.state.advance(&change, version);
+                    desk.state.advance(&change, version);
+                    return Ok(());
                 }
-                Committed::Stale(found) => match self.shared.live(&credential, &found)? {
-                    Some(live) => desk.state.known = Known::Live(Some(credential), Box::new(live)),
-                    None => {
-                        drop(desk);
-                        return Err(self.shared.ended(&self.desk));
+                Committed::Stale(found) => {
+                    match self.shared.live(&credential, &found, change.now)? {
+                        Some(live) => {
+                            desk.state.known = Known::Live(Some(credential), Box::new(live))
+                        }
+                        None => {
+                            drop(desk);
+                            return Err(self.shared.ended(&self.desk));
+                        }
                     }
-                },
+                }
                 Committed::Gone => {
                     drop(desk);
                     return Err(self.shared.ended(&self.desk));
@@ -520,17 +525,14 @@ impl State {
     }
 
     /// Takes note of a change that was merged into exactly what was read.
-    fn advance(&mut self, change: &crate::store::Change, version: crate::Version) -> Result<()> {
+    fn advance(&mut self, change: &crate::store::Change, version: crate::Version) {
         self.delta.subtract(&change.delta);
         if let Known::Live(_, live) = &mut self.known {
-            let Live { meta, entries, .. } = &**live;
-            let payload = codec::encode(b"", meta, entries, &change.delta);
-            (_, live.entries) = codec::parse(payload.into(), 0)?;
+            live.entries = live.entries.merged(&change.delta);
             live.version = version;
             live.seen = live.seen.max(change.now);
             live.idle_deadline = live.idle_deadline.max(live.meta.idle_deadline(change.now));
         }
-        Ok(())
     }
 }
 
