@@ -120,8 +120,8 @@ impl Manager {
 impl Shared {
     /// Carries out what is pending. What could not be carried out stays pending.
     pub(crate) async fn perform(&self, desk: &Mutex<Desk>) -> Result<Plan> {
-        let mut work = self.work(desk).await?;
         let now = self.clock.now();
+        let mut work = self.work(desk, now).await?;
         let Place::Store(store) = &self.place else {
             let cookie = match work.plan.cookie {
                 CookieStep::Seal => Some(self.sealed_cookie(&work, now)?),
@@ -160,13 +160,10 @@ impl Shared {
     }
 
     /// The plan and what it needs. A cookie's lifetime depends on the record, so that is read first.
-    async fn work(&self, desk: &Mutex<Desk>) -> Result<Work> {
+    async fn work(&self, desk: &Mutex<Desk>, now: Timestamp) -> Result<Work> {
         let unread = {
             let desk = lock(desk);
-            let work = Work::of(
-                &desk.state,
-                engine::settle(&self.policy, &desk.state, self.clock.now()),
-            );
+            let work = Work::of(&desk.state, engine::settle(&self.policy, &desk.state, now));
             match &desk.state.known {
                 Known::Unread(credential) if work.plan.cookie == CookieStep::Set => {
                     credential.clone()
@@ -179,7 +176,7 @@ impl Shared {
         desk.learn(known);
         Ok(Work::of(
             &desk.state,
-            engine::settle(&self.policy, &desk.state, self.clock.now()),
+            engine::settle(&self.policy, &desk.state, now),
         ))
     }
 

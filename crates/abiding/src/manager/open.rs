@@ -92,9 +92,10 @@ impl Shared {
         let Place::Store(store) = &self.place else {
             return Ok(Known::Nobody);
         };
-        let found = store.load(&credential.key, self.clock.now()).await?;
+        let now = self.clock.now();
+        let found = store.load(&credential.key, now).await?;
         match found
-            .map(|found| self.live(&credential, &found))
+            .map(|found| self.live(&credential, &found, now))
             .transpose()?
             .flatten()
         {
@@ -107,9 +108,13 @@ impl Shared {
     }
 
     /// What a record holds; `None` if its session has ended.
-    pub(crate) fn live(&self, credential: &Credential, found: &Found) -> Result<Option<Live>> {
+    pub(crate) fn live(
+        &self,
+        credential: &Credential,
+        found: &Found,
+        now: Timestamp,
+    ) -> Result<Option<Live>> {
         let record = &found.record;
-        let now = self.clock.now();
         // A store that hands out what is over is not believed (ST-9).
         if record.is_expired_at(now) {
             return Ok(None);
