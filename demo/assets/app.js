@@ -24,23 +24,34 @@ function countDown() {
 // A changed answer is saved at once, by itself: a crash before the button loses nothing.
 function keepDrafts(form) {
   const status = form.querySelector("[data-testid=draft-status]");
+  let pending = 0;
+  // One after the other: the last value of a field is the one that stays, and a first draft, which
+  // begins the session, has brought its cookie before the next request leaves.
   let sent = Promise.resolve();
+  const send = async (answer) => {
+    try {
+      const signal = AbortSignal.timeout(3000);
+      const reply = await fetch(form.dataset.draft, { method: "POST", body: answer, signal });
+      status.textContent = reply.ok ? "Saved." : "Not saved yet: continue to save this step.";
+    } catch {
+      status.textContent = "Not saved yet: the server does not answer. Your text is still here.";
+    }
+    pending -= 1;
+  };
   form.addEventListener("change", (event) => {
     const field = event.target;
     if (!field.name || field.type === "submit") return;
     const unticked = field.type === "checkbox" && !field.checked;
     const answer = new URLSearchParams([[field.name, unticked ? "" : field.value]]);
-    // One after the other, so that the last value of a field is the one that stays.
-    sent = sent.then(async () => {
-      try {
-        const reply = await fetch(form.dataset.draft, { method: "POST", body: answer });
-        status.textContent = reply.ok
-          ? "Saved."
-          : "Not saved yet: continue to save this step.";
-      } catch {
-        status.textContent = "Not saved yet: the server does not answer. Your text is still here.";
-      }
-    });
+    pending += 1;
+    sent = sent.then(() => send(answer));
+  });
+  form.addEventListener("submit", async (event) => {
+    if (pending === 0) return;
+    event.preventDefault();
+    const { submitter } = event;
+    await sent;
+    form.requestSubmit(submitter);
   });
 }
 

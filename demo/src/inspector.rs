@@ -231,13 +231,12 @@ fn last_requests(lines: &[Line]) -> Markup {
             h2 #requests-title { "What your last requests did to the store" }
             @if lines.is_empty() { p data-testid="last-request" { "Nothing yet." } } @else {
                 div.wide {
-                    table {
-                        thead { tr { th scope="col" { "Request" } th scope="col" { "Status" } th scope="col" { "Session" } } }
+                    table.requests {
+                        thead { tr { th scope="col" { "Request and status" } th scope="col" { "Session" } } }
                         tbody {
                             @for (at, line) in lines.iter().enumerate() {
                                 tr data-testid=[(at == 0).then_some("last-request")] {
-                                    th scope="row" { code { (line.request) } }
-                                    td { (line.status) }
+                                    th scope="row" { code { (line.request) } " " (line.status) }
                                     td { (line.session) }
                                 }
                             }

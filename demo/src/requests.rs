@@ -106,5 +106,7 @@ fn is_session(pair: &str) -> bool {
         .is_some_and(|(name, value)| !value.is_empty() && name.rsplit('-').next() == Some("sid"))
 }
 
+/// A forged cookie with a long path must not fill the memory.
+const LONGEST_PATH: usize = 60;
 const MOST_LINES: usize = 5;
 const MOST_VISITORS: usize = 1000;

@@ -39,8 +39,9 @@ pub(crate) fn step(
     reason: Reason,
     today: Date,
 ) -> Markup {
+    let error = if complaints.is_empty() { "" } else { "Error: " };
     page(
-        step.title,
+        &format!("{error}{}", step.title),
         Some(Section::Membership),
         html! {
             (progress(step.slug))
@@ -275,7 +276,8 @@ fn question(field: &Field, answers: &Answers, complaints: &[Complaint]) -> Marku
     };
     html! {
         @match field.control {
-            Control::Choice(options) => fieldset.question aria-describedby=[&this.described] aria-invalid=[invalid] {
+            Control::Choice(options) => fieldset.question role="radiogroup" aria-describedby=[&this.described] aria-invalid=[invalid]
+                aria-required=[field.missing.map(|_| "true")] {
                 legend { (field.label) (optional(field)) }
                 (told)
                 @for (value, text) in options { (this.radio(value, text)) }
@@ -381,7 +383,7 @@ impl Asked<'_> {
         let name = self.field.name;
         html! {
             input type="hidden" name=(name) value=(self.value) data-testid={ "field-" (name) };
-            canvas id=(name) width="600" height="180" tabindex="0" role="img"
+            canvas id=(name) width="600" height="180" tabindex="-1" role="img"
                 aria-labelledby={ (name) "-label" } data-testid="signature-canvas" {}
             button type="button" data-testid="signature-clear" { "Clear the drawing" }
         }
@@ -415,13 +417,16 @@ fn drawing(value: &str) -> Markup {
 
 fn derived(identity: &Identity) -> Markup {
     html! {
-        dl.facts.derived aria-label="What your ID number says" {
-            dt { "Date of birth" }
-            dd data-testid="derived-birth_date" { (identity.birth_date) }
-            dt { "Gender" }
-            dd data-testid="derived-gender" { (identity.gender) }
-            dt { "Citizenship" }
-            dd data-testid="derived-citizenship" { (identity.citizenship) }
+        div.derived {
+            p.hint { "What your ID number says" }
+            dl.facts {
+                dt { "Date of birth" }
+                dd data-testid="derived-birth_date" { (identity.birth_date) }
+                dt { "Gender" }
+                dd data-testid="derived-gender" { (identity.gender) }
+                dt { "Citizenship" }
+                dd data-testid="derived-citizenship" { (identity.citizenship) }
+            }
         }
     }
 }
