@@ -51,8 +51,9 @@ pub(crate) async fn note(State(app): State<App>, request: Request, next: Next) -
     tracing::info!(%method, path, status, micros, session, "request");
     let after = app.trail.visitor(response.headers(), header::SET_COOKIE);
     if let (Some(visitor), false) = (after.or(before), path.starts_with("/assets/")) {
+        let shown: String = path.chars().take(LONGEST_PATH).collect();
         let line = Line {
-            request: format!("{method} {path}"),
+            request: format!("{method} {shown}"),
             status,
             session,
         };
