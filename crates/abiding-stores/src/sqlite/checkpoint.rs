@@ -3,14 +3,15 @@
 //! Left to itself, SQLite does this inside the commit that happens to fill the log, and that one write
 //! waits for a thousand pages and two flushes. Here a thread with a connection of its own copies while
 //! the writer goes on. What is written meanwhile is left over, and only a log that was copied to its
-//! end starts anew; so the writer copies that small rest, between two transactions.
+//! end starts anew; so the writer copies that small rest, between two transactions and with nobody
+//! else writing. Whoever writes faster than the thread copies waits there, and the log stays bounded.
 
 use std::{
     io,
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicI32, Ordering},
+        atomic::{AtomicI64, AtomicU8, Ordering},
         mpsc::{self, Receiver, SyncSender},
     },
     thread::{self, JoinHandle},
@@ -22,12 +23,17 @@ use rusqlite::Connection;
 pub(super) struct Checkpointer {
     wake: SyncSender<()>,
     thread: JoinHandle<()>,
-    /// How many pages the log had after the last commit.
-    pages: Arc<AtomicI32>,
-    /// How many it had when the thread was woken last.
-    woken_at: i32,
-    /// Whether the thread left a rest.
-    rest: Arc<AtomicBool>,
+    log: Arc<Log>,
+    /// How many pages the log had when it was copied last.
+    copied_at: i64,
+}
+
+/// What both sides know.
+struct Log {
+    /// How many pages it had after the last commit.
+    pages: AtomicI64,
+    /// Whose turn it is: [`NOBODY`]'s, the [`THREAD`]'s or the [`WRITER`]'s.
+    turn: AtomicU8,
 }
 
 impl Checkpointer {
@@ -37,20 +43,22 @@ impl Checkpointer {
         conn: Connection,
         writer: &mut Connection,
     ) -> io::Result<Self> {
-        let pages = Arc::new(AtomicI32::new(0));
-        let seen = Arc::clone(&pages);
+        let log = Arc::new(Log {
+            pages: AtomicI64::new(0),
+            turn: AtomicU8::new(NOBODY),
+        });
+        let seen = Arc::clone(&log);
         // Takes the place of SQLite's own hook, the one that copies at once.
         let hook = move |_: &mut _, pages| {
-            seen.store(pages, Ordering::Relaxed);
+            seen.pages.store(i64::from(pages), Ordering::Relaxed);
             Ok(())
         };
         writer.wal_hook(Some(hook)).map_err(io::Error::other)?;
         let (wake, woken) = mpsc::sync_channel(1);
-        let rest = Arc::new(AtomicBool::new(false));
         let copier = Copier {
             path: path.to_path_buf(),
             conn,
-            rest: Arc::clone(&rest),
+            log: Arc::clone(&log),
         };
         let thread = thread::Builder::new()
             .name("abiding-sqlite-log".into())
@@ -58,25 +66,30 @@ impl Checkpointer {
         Ok(Self {
             wake,
             thread,
-            pages,
-            woken_at: 0,
-            rest,
+            log,
+            copied_at: 0,
         })
     }
 
     /// To be called on the writer's thread when no transaction is open.
     pub(super) fn after_commit(&mut self, path: &Path, writer: &Connection) {
-        let pages = self.pages.load(Ordering::Relaxed);
-        if pages < self.woken_at {
+        let pages = self.log.pages.load(Ordering::Relaxed);
+        if pages < self.copied_at {
             // The log started anew.
-            self.woken_at = 0;
+            self.copied_at = 0;
         }
-        if self.rest.swap(false, Ordering::Relaxed) {
-            copy(path, writer);
-        } else if pages - self.woken_at >= PAGES {
-            self.woken_at = pages;
-            // It is awake already if the channel is full.
-            let _ = self.wake.try_send(());
+        match self.log.turn.load(Ordering::Acquire) {
+            WRITER => {
+                copy(path, writer, COPY_ALL);
+                self.copied_at = pages;
+                self.log.turn.store(NOBODY, Ordering::Release);
+            }
+            NOBODY if pages - self.copied_at >= PAGES => {
+                self.log.turn.store(THREAD, Ordering::Release);
+                // Empty, since it is nobody's turn; and the thread is there until `stop`.
+                let _ = self.wake.try_send(());
+            }
+            _ => {}
         }
     }
 
@@ -92,44 +105,46 @@ impl Checkpointer {
 struct Copier {
     path: PathBuf,
     conn: Connection,
-    rest: Arc<AtomicBool>,
+    log: Arc<Log>,
 }
 
 impl Copier {
     fn work(self, woken: &Receiver<()>) {
         while woken.recv().is_ok() {
-            let left = (0..PASSES)
-                .map(|_| copy(&self.path, &self.conn))
-                .find(|left| *left <= SMALL);
-            self.rest.store(left != Some(0), Ordering::Relaxed);
+            for _ in 0..PASSES {
+                let copied = copy(&self.path, &self.conn, COPY_BESIDE);
+                if self.log.pages.load(Ordering::Relaxed) - copied <= SMALL {
+                    break;
+                }
+            }
+            self.log.turn.store(WRITER, Ordering::Release);
         }
     }
 }
 
-/// Copies what can be copied without making anybody wait. Answers how many pages are left.
-fn copy(path: &Path, conn: &Connection) -> i64 {
-    let mut copied = conn.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)");
-    let counts = copied
-        .as_mut()
-        .map_err(|cause| cause.to_string())
-        .and_then(|statement| {
-            statement
-                .query_row((), |row| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)))
-                .map_err(|cause| cause.to_string())
-        });
-    match counts {
-        // Both are -1 while another process copies.
-        Ok((pages, copied)) => pages - copied,
-        Err(cause) => {
-            tracing::warn!(path = %path.display(), cause, "the log was not copied; it grows until it is");
-            0
-        }
-    }
+/// Copies the log. Answers how many of its pages are in the file now.
+fn copy(path: &Path, conn: &Connection, how: &str) -> i64 {
+    let copied = conn
+        .prepare_cached(how)
+        .and_then(|mut statement| statement.query_row((), |row| row.get(2)));
+    copied.unwrap_or_else(|cause| {
+        tracing::warn!(path = %path.display(), %cause, "the log was not copied; it grows until it is");
+        0
+    })
 }
+
+const NOBODY: u8 = 0;
+const THREAD: u8 = 1;
+const WRITER: u8 = 2;
+
+/// Makes nobody wait.
+const COPY_BESIDE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+/// Keeps other processes from writing meanwhile, if it can have the lock at once.
+const COPY_ALL: &str = "PRAGMA wal_checkpoint(RESTART)";
 
 /// How many new pages make a copy worth its two flushes.
-const PAGES: i32 = 2_000;
+const PAGES: i64 = 2_000;
 /// How few pages may be left to the writer.
 const SMALL: i64 = 200;
 /// How often the thread tries to come that far.
-const PASSES: usize = 4;
+const PASSES: usize = 2;

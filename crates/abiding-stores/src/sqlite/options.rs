@@ -154,6 +154,8 @@ impl SqliteOptions {
         if let Some(pages) = self.page_limit {
             conn.pragma_update(None, "max_page_count", pages)?;
         }
+        // What a burst of writes made of the log is given back once it was copied.
+        conn.pragma_update(None, "journal_size_limit", 32 * 1024 * 1024)?;
         // KiB, hence negative: the upper levels of the trees of a million sessions.
         conn.pragma_update(None, "cache_size", -16_384)?;
         Ok(conn)
