@@ -53,8 +53,10 @@ pub(super) struct Living {
 /// The row under `key`, over or not.
 pub(super) fn find(conn: &Connection, key: &StoreKey) -> Result<Option<Stored>, Failure> {
     let mut statement = conn.prepare_cached(FIND)?;
-    let mut rows = statement.query((row_id(key), key.as_bytes()))?;
-    rows.next()?.map(read).transpose()
+    let mut rows = statement.query([row_id(key)])?;
+    let stored = rows.next()?.map(read).transpose()?;
+    // Another key may have the same number. Compared here, which is cheaper than in the statement.
+    Ok(stored.filter(|stored| stored.key == *key))
 }
 
 /// The living row that `key` leads to; never an alias.
@@ -291,7 +293,7 @@ macro_rules! select {
     };
 }
 
-pub(super) const FIND: &str = select!("id = ?1 AND key = ?2");
+pub(super) const FIND: &str = select!("id = ?1");
 pub(super) const PAGE: &str = select!("id > ?1 ORDER BY id LIMIT ?2");
 const FIRST_PAGE: &str = select!("id >= ?1 ORDER BY id LIMIT ?2");
 pub(super) const OF_SUBJECT: &str =

@@ -15,8 +15,8 @@ pub(super) const APPLICATION_ID: i32 = 0x6162_6964;
 
 /// Step `n` leads from version `n` to version `n + 1`. Never edit one that was released.
 const STEPS: &[&str] = &[
-    // `id` comes first of all because a lookup by it is one descent of one tree; the key itself is
-    // compared in the same row. `sweep_at` is never later than `ends`: a session that is used moves
+    // `id` comes first of all because a lookup by it is one descent of one tree; the key itself
+    // is compared in the same row. `sweep_at` is never later than `ends`: a session that is used moves
     // `ends` alone, so that the index is written when a session begins and when it ends, and not in
     // between. `payload` comes last, where a long one does not stand between the others and their page.
     "CREATE TABLE abiding_sessions (

@@ -155,6 +155,34 @@ async fn a_write_that_waited_too_long_is_refused_and_never_done() {
     );
 }
 
+/// Scar 34: a forked child must not use, or even close, what its parent opened. A test cannot fork; but
+/// all that the store goes by is the number of its process.
+#[tokio::test]
+async fn a_store_that_was_carried_into_a_child_refuses_to_work_and_is_left_open() {
+    let scratch = Scratch::new();
+    let path = scratch.file("s.db");
+    let mut store = quick(&path);
+    let key = begin(&store, in_seconds(60)).await;
+    store.owner ^= 1;
+    let errors = [
+        store.load(&key, NOW).await.unwrap_err(),
+        set(&store, &key, "a", "1").await.unwrap_err(),
+    ];
+    for error in errors {
+        assert!(
+            error
+                .to_string()
+                .contains("open it in each process, after the fork"),
+            "{error}"
+        );
+    }
+    drop(store);
+    assert!(
+        path.with_extension("db-wal").exists(),
+        "the log was tidied away under the parent"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_many_tasks_write_at_once_is_all_there() {
     let scratch = Scratch::new();
