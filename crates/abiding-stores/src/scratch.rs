@@ -23,7 +23,7 @@ impl Scratch {
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.path().join(name)
     }
 }
 

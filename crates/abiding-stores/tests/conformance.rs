@@ -1,8 +1,10 @@
 //! Every promise of the store contract, proved on every store of this crate.
 
+#[cfg(test)]
 #[path = "../src/scratch.rs"]
 mod scratch;
 
+#[cfg(test)]
 #[cfg(feature = "sqlite")]
 mod sqlite {
     use std::{cell::RefCell, path::PathBuf};
