@@ -13,6 +13,8 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Delta {
     clears: bool,
+    /// How many clears there were: what came before the last one is no measure for what came after.
+    cleared: u32,
     /// Shared, so that whoever carries them out takes them along at no cost; copied if they change
     /// meanwhile. `None` is an empty list.
     intents: Option<Arc<Vec<(Box<str>, Intent)>>>,
@@ -73,6 +75,7 @@ impl Delta {
     pub(crate) fn clear(&mut self) {
         self.intents = None;
         self.clears = true;
+        self.cleared += 1;
     }
 
     /// Takes back whatever was intended with the keys that `keep` refuses.
@@ -86,12 +89,15 @@ impl Delta {
 
     /// Takes back what `done` has carried out; what was intended since then stays.
     pub(crate) fn subtract(&mut self, done: &Self) {
+        if self.cleared != done.cleared {
+            return;
+        }
         match (&self.intents, &done.intents) {
             // The usual case: nothing was intended since then.
             (Some(intents), Some(done)) if Arc::ptr_eq(intents, done) => self.intents = None,
             _ => self.retain(|key, intent| done.intent(key) != Some(intent)),
         }
-        self.clears &= !done.clears;
+        self.clears = false;
     }
 
     /// What shall become of `key`, if anything.

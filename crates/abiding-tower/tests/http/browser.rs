@@ -22,7 +22,9 @@ impl Browser {
 
     /// A browser that holds this cookie, however it came by it.
     pub(crate) fn holding(cookie: impl Into<String>) -> Self {
-        Self { cookie: Some(cookie.into()) }
+        Self {
+            cookie: Some(cookie.into()),
+        }
     }
 
     /// The `name=value` that it would send.
@@ -32,17 +34,23 @@ impl Browser {
 
     /// The value alone.
     pub(crate) fn value(&self) -> &str {
-        self.cookie().and_then(|cookie| cookie.split_once('=')).map_or("", |(_, value)| value)
+        self.cookie()
+            .and_then(|cookie| cookie.split_once('='))
+            .map_or("", |(_, value)| value)
     }
 
     pub(crate) fn headers(&self) -> HeaderMap {
-        let cookie = self.cookie().map(|cookie| (COOKIE, HeaderValue::from_str(cookie).unwrap()));
+        let cookie = self
+            .cookie()
+            .map(|cookie| (COOKIE, HeaderValue::from_str(cookie).unwrap()));
         cookie.into_iter().collect()
     }
 
     /// Takes note of the answer's cookie, by the rules of RFC 6265bis, 5.7.
     pub(crate) fn receive(&mut self, answer: &Answer) {
-        let Some(set_cookie) = answer.set_cookie() else { return };
+        let Some(set_cookie) = answer.set_cookie() else {
+            return;
+        };
         let mut parts = set_cookie.split("; ");
         let pair = parts.next().unwrap();
         let attributes: Vec<_> = parts.collect();
@@ -79,7 +87,10 @@ impl Answer {
 
     /// What was done to the store, in words.
     pub(crate) fn summary(&self) -> String {
-        self.summary.as_ref().map(ToString::to_string).unwrap_or_default()
+        self.summary
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default()
     }
 }
 

@@ -27,7 +27,11 @@ on_each_store![
 /// Scar 1.
 async fn two_requests_that_set_their_own_keys_both_keep_them(stage: Stage) {
     let mut browser = Browser::new();
-    stage.visit(&mut browser, |session| async move { Ok(session.insert("step", &1)?) }).await;
+    stage
+        .visit(&mut browser, |session| async move {
+            Ok(session.insert("step", &1)?)
+        })
+        .await;
     let both_have_read = Arc::new(Barrier::new(2));
     let write = |key: &'static str| {
         let both_have_read = Arc::clone(&both_have_read);
@@ -38,14 +42,24 @@ async fn two_requests_that_set_their_own_keys_both_keep_them(stage: Stage) {
         })
     };
     let (left, right) = join!(write("left"), write("right"));
-    assert_eq!((left.status, right.status), (StatusCode::OK, StatusCode::OK));
+    assert_eq!(
+        (left.status, right.status),
+        (StatusCode::OK, StatusCode::OK)
+    );
     let shown = stage.shown(&browser).await;
-    assert!(shown.contains("left=\"kept\"") && shown.contains("right=\"kept\""), "{shown}");
+    assert!(
+        shown.contains("left=\"kept\"") && shown.contains("right=\"kept\""),
+        "{shown}"
+    );
 }
 
 async fn fifty_requests_that_count_at_once_count_to_fifty(stage: Stage) {
     let mut browser = Browser::new();
-    stage.visit(&mut browser, |session| async move { Ok(session.insert("n", &0)?) }).await;
+    stage
+        .visit(&mut browser, |session| async move {
+            Ok(session.insert("n", &0)?)
+        })
+        .await;
     let together = Arc::new(Barrier::new(50));
     let mut requests = tokio::task::JoinSet::new();
     for _ in 0..50 {
@@ -53,11 +67,18 @@ async fn fifty_requests_that_count_at_once_count_to_fifty(stage: Stage) {
         requests.spawn(stage.request(&browser, move |session| async move {
             session.get::<u32>("n").await?;
             together.wait().await;
-            Ok(session.update("n", |n: Option<u32>| n.unwrap_or(0) + 1).await?.to_string())
+            Ok(session
+                .update("n", |n: Option<u32>| n.unwrap_or(0) + 1)
+                .await?
+                .to_string())
         }));
     }
-    let mut answers: Vec<u32> =
-        requests.join_all().await.iter().map(|answer| answer.text().parse().unwrap()).collect();
+    let mut answers: Vec<u32> = requests
+        .join_all()
+        .await
+        .iter()
+        .map(|answer| answer.text().parse().unwrap())
+        .collect();
     answers.sort_unstable();
     assert_eq!(answers, (1..=50).collect::<Vec<_>>());
     assert_eq!(stage.shown(&browser).await, "n=50");
@@ -65,7 +86,11 @@ async fn fifty_requests_that_count_at_once_count_to_fifty(stage: Stage) {
 
 async fn two_requests_that_flash_a_message_both_keep_it(stage: Stage) {
     let mut browser = Browser::new();
-    stage.visit(&mut browser, |session| async move { Ok(session.insert("n", &0)?) }).await;
+    stage
+        .visit(&mut browser, |session| async move {
+            Ok(session.insert("n", &0)?)
+        })
+        .await;
     let both_have_read = Arc::new(Barrier::new(2));
     let flash = |message: &'static str| {
         let both_have_read = Arc::clone(&both_have_read);
@@ -77,8 +102,12 @@ async fn two_requests_that_flash_a_message_both_keep_it(stage: Stage) {
     };
     join!(flash("one"), flash("two"));
     let take = |session: abiding_tower::Session| async move {
-        let mut messages: Vec<_> =
-            session.take_flashes().await?.into_iter().map(|flash| flash.message).collect();
+        let mut messages: Vec<_> = session
+            .take_flashes()
+            .await?
+            .into_iter()
+            .map(|flash| flash.message)
+            .collect();
         messages.sort();
         Ok(messages.join(" "))
     };
@@ -90,7 +119,11 @@ async fn two_requests_that_flash_a_message_both_keep_it(stage: Stage) {
 async fn a_slow_request_does_not_bring_back_a_session_that_was_logged_out(stage: Stage) {
     for reads_first in [true, false] {
         let mut browser = Browser::new();
-        stage.visit(&mut browser, |session| async move { Ok(session.insert("name", "ada")?) }).await;
+        stage
+            .visit(&mut browser, |session| async move {
+                Ok(session.insert("name", "ada")?)
+            })
+            .await;
         let (tab, pause) = (browser.clone(), Pause::new());
         let slow = tokio::spawn({
             let pause = pause.clone();
@@ -103,12 +136,19 @@ async fn a_slow_request_does_not_bring_back_a_session_that_was_logged_out(stage:
             })
         });
         pause.reached().await;
-        stage.visit(&mut browser, |session| async move { Ok(session.logout()) }).await;
+        stage
+            .visit(&mut browser, |session| async move { Ok(session.logout()) })
+            .await;
         assert_eq!(browser.cookie(), None);
         pause.end();
         let answer = slow.await.unwrap();
         assert_eq!(answer.status, StatusCode::CONFLICT);
-        assert!(answer.set_cookie().is_none_or(|cookie| cookie.ends_with("Max-Age=0")), "{answer:?}");
+        assert!(
+            answer
+                .set_cookie()
+                .is_none_or(|cookie| cookie.ends_with("Max-Age=0")),
+            "{answer:?}"
+        );
         assert_eq!(stage.shown(&tab).await, "-");
         assert_eq!(stage.records().await, []);
     }
@@ -116,18 +156,27 @@ async fn a_slow_request_does_not_bring_back_a_session_that_was_logged_out(stage:
 
 async fn a_slow_update_does_not_bring_back_a_session_that_was_logged_out(stage: Stage) {
     let mut browser = Browser::new();
-    stage.visit(&mut browser, |session| async move { Ok(session.insert("n", &1)?) }).await;
+    stage
+        .visit(&mut browser, |session| async move {
+            Ok(session.insert("n", &1)?)
+        })
+        .await;
     let (tab, pause) = (browser.clone(), Pause::new());
     let slow = tokio::spawn({
         let pause = pause.clone();
         stage.request(&tab, move |session| async move {
             session.get::<u32>("n").await?;
             pause.here().await;
-            Ok(session.update("n", |n: Option<u32>| n.unwrap_or(0) + 1).await?.to_string())
+            Ok(session
+                .update("n", |n: Option<u32>| n.unwrap_or(0) + 1)
+                .await?
+                .to_string())
         })
     });
     pause.reached().await;
-    stage.visit(&mut browser, |session| async move { Ok(session.logout()) }).await;
+    stage
+        .visit(&mut browser, |session| async move { Ok(session.logout()) })
+        .await;
     pause.end();
     assert_eq!(slow.await.unwrap().status, StatusCode::CONFLICT);
     assert_eq!(stage.records().await, []);
@@ -136,7 +185,11 @@ async fn a_slow_update_does_not_bring_back_a_session_that_was_logged_out(stage: 
 /// Scar 4.
 async fn a_late_save_under_the_id_before_a_sign_in_revives_nothing(stage: Stage) {
     let mut browser = Browser::new();
-    stage.visit(&mut browser, |session| async move { Ok(session.insert("step", &1)?) }).await;
+    stage
+        .visit(&mut browser, |session| async move {
+            Ok(session.insert("step", &1)?)
+        })
+        .await;
     let (before, pause) = (browser.clone(), Pause::new());
     let slow = tokio::spawn({
         let pause = pause.clone();
@@ -147,7 +200,12 @@ async fn a_late_save_under_the_id_before_a_sign_in_revives_nothing(stage: Stage)
         })
     });
     pause.reached().await;
-    stage.visit(&mut browser, |session| async move { Ok(session.login("ada")?) }).await;
+    stage
+        .visit(
+            &mut browser,
+            |session| async move { Ok(session.login("ada")?) },
+        )
+        .await;
     pause.end();
     assert_eq!(slow.await.unwrap().status, StatusCode::CONFLICT);
     assert_eq!(stage.shown(&browser).await, "step=1");
@@ -162,7 +220,11 @@ async fn a_write_to_a_session_that_expired_meanwhile_is_refused_and_said_so(stag
         ..Setup::default()
     });
     let mut browser = Browser::new();
-    stage.visit(&mut browser, |session| async move { Ok(session.insert("step", &1)?) }).await;
+    stage
+        .visit(&mut browser, |session| async move {
+            Ok(session.insert("step", &1)?)
+        })
+        .await;
     let clock = stage.clock.clone();
     let late = stage.request(&browser, move |session| async move {
         session.get::<u32>("step").await?;
@@ -183,7 +245,11 @@ async fn every_way_of_changing_a_value_is_stored(stage: Stage) {
     };
     stage.visit(&mut browser, begin).await;
     let change = |session: abiding_tower::Session| async move {
-        session.update("list", |list: Option<Vec<u32>>| [list.unwrap_or_default(), vec![2]].concat()).await?;
+        session
+            .update("list", |list: Option<Vec<u32>>| {
+                [list.unwrap_or_default(), vec![2]].concat()
+            })
+            .await?;
         let mut map: serde_json::Value = session.get("map").await?.unwrap();
         map["deep"]["er"][1] = 3.into();
         session.insert("map", &map)?;
@@ -191,18 +257,29 @@ async fn every_way_of_changing_a_value_is_stored(stage: Stage) {
         Ok::<_, Failure>(())
     };
     stage.visit(&mut browser, change).await;
-    assert_eq!(stage.shown(&browser).await, r#"list=[1,2] map={"deep":{"er":[1,3]}}"#);
-    stage.visit(&mut browser, |session| async move { Ok(session.clear()) }).await;
+    assert_eq!(
+        stage.shown(&browser).await,
+        r#"list=[1,2] map={"deep":{"er":[1,3]}}"#
+    );
+    stage
+        .visit(&mut browser, |session| async move { Ok(session.clear()) })
+        .await;
     assert_eq!(stage.shown(&browser).await, "");
 }
 
 /// Scar 10.
 async fn a_session_ended_on_one_node_is_over_on_the_other(mut stage: Stage) {
     let mut browser = Browser::new();
-    stage.visit(&mut browser, |session| async move { Ok(session.insert("name", "ada")?) }).await;
+    stage
+        .visit(&mut browser, |session| async move {
+            Ok(session.insert("name", "ada")?)
+        })
+        .await;
     let (thief, other) = (browser.clone(), stage.another(Setup::default()));
     assert_eq!(stage.shown(&thief).await, "name=\"ada\"");
-    stage.visit(&mut browser, |session| async move { Ok(session.logout()) }).await;
+    stage
+        .visit(&mut browser, |session| async move { Ok(session.logout()) })
+        .await;
     stage.manager = other;
     assert_eq!(stage.shown(&thief).await, "-");
 }

@@ -14,7 +14,7 @@ use std::{
 };
 
 use abiding::{
-    Clock as _, CookieSpec, Expiry, Found, KeyRing, Manager, MemoryStore, Summary, Timestamp,
+    CookieSpec, Expiry, Found, KeyRing, Manager, MemoryStore, Summary, Timestamp,
     store::{Scan, Subjects, Sweep},
 };
 use abiding_stores::sqlite::SqliteStore;
@@ -59,7 +59,11 @@ pub(crate) trait Backstage: Send + Sync {
 
 impl<S: Scan + Subjects + Sweep> Backstage for Faulty<S> {
     fn manager(&self, keys: KeyRing, clock: ManualClock, setup: Setup) -> Manager {
-        let mut builder = Manager::builder(self.clone()).keys(keys).clock(clock).subjects().sweeping();
+        let mut builder = Manager::builder(self.clone())
+            .keys(keys)
+            .clock(clock)
+            .subjects()
+            .sweeping();
         if let Some(cookie) = setup.cookie {
             builder = builder.cookie(cookie);
         }
@@ -105,7 +109,13 @@ impl Stage {
     fn over(store: impl Backstage + 'static, scratch: Option<Scratch>) -> Self {
         let (keys, clock) = (KeyRing::generate().unwrap(), ManualClock::new());
         let manager = store.manager(keys.clone(), clock.clone(), Setup::default());
-        Self { manager, clock, keys, store: Arc::new(store), _scratch: scratch }
+        Self {
+            manager,
+            clock,
+            keys,
+            store: Arc::new(store),
+            _scratch: scratch,
+        }
     }
 
     /// The same application with other settings.
@@ -116,7 +126,8 @@ impl Stage {
 
     /// Another manager on the same store with the same keys: a second process, or the next one.
     pub(crate) fn another(&self, setup: Setup) -> Manager {
-        self.store.manager(self.keys.clone(), self.clock.clone(), setup)
+        self.store
+            .manager(self.keys.clone(), self.clock.clone(), setup)
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -187,7 +198,9 @@ where
     R: IntoResponse + 'static,
 {
     let route = routing::any(move |session: Session| handler(session));
-    Router::new().route("/", route).layer(SessionLayer::new(manager.clone()))
+    Router::new()
+        .route("/", route)
+        .layer(SessionLayer::new(manager.clone()))
 }
 
 /// Sends a request for `/` with these headers.

@@ -60,6 +60,21 @@ pub(crate) struct State {
     pub(crate) touch: bool,
     /// Whether the cookie that was sent is to be taken away: two of one name.
     pub(crate) ambiguous: bool,
+    /// How many sessions of this request have ended. What was noted for one is not meant for the next.
+    pub(crate) generation: u32,
+    /// Whether a change is on its way to the store, so that what was read is no measure any more for
+    /// what is a change.
+    pub(crate) sent: bool,
+}
+
+/// What was to be done when the work on it began. More may be asked for while it is under way.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) delta: Delta,
+    pub(crate) edit: MetaEdit,
+    pub(crate) fate: Fate,
+    ends: Option<Ending>,
+    generation: u32,
 }
 
 impl State {
@@ -73,6 +88,49 @@ impl State {
             accessed: false,
             touch: false,
             ambiguous: false,
+            generation: 0,
+            sent: false,
+        }
+    }
+
+    /// What is to be done as it stands now.
+    pub(crate) fn asked(&self) -> Asked {
+        Asked {
+            delta: self.delta.clone(),
+            edit: self.edit.clone(),
+            fate: self.fate,
+            ends: self.ends,
+            generation: self.generation,
+        }
+    }
+
+    /// Takes note that `asked` was done; what was asked for since then stays.
+    pub(crate) fn done(&mut self, asked: &Asked) {
+        if self.ends == asked.ends {
+            self.ends = None;
+        }
+        if !self.is_asked(asked) {
+            return;
+        }
+        self.delta.subtract(&asked.delta);
+        self.edit.subtract(&asked.edit);
+        if self.fate == asked.fate {
+            self.fate = Fate::Keep;
+        }
+        self.touch = false;
+        self.ambiguous = false;
+    }
+
+    /// Whether the session that this was asked of is still the one of this request.
+    pub(crate) fn is_asked(&self, asked: &Asked) -> bool {
+        self.generation == asked.generation
+    }
+
+    /// Whether the session lies, as far as this request knows, under this key.
+    pub(crate) fn is_at(&self, key: &StoreKey) -> bool {
+        match &self.known {
+            Known::Live(Some(credential), _) | Known::Unread(credential) => credential.key == *key,
+            Known::Live(None, _) | Known::Ended | Known::Nobody | Known::Unopened(_) => false,
         }
     }
 
@@ -90,6 +148,14 @@ impl State {
         };
         // A second end in one request is that of a session which was never stored.
         self.ends = self.ends.take().or(ending);
+        self.generation += 1;
+        self.discard();
+    }
+
+    /// Takes note that the session is over, by somebody else's doing.
+    pub(crate) fn over(&mut self) {
+        self.known = Known::Ended;
+        self.generation += 1;
         self.discard();
     }
 

@@ -14,7 +14,7 @@ use crate::{
     codec::{self, Entries, Meta},
     cookie::MAX_COOKIE,
     delta::Delta,
-    engine::{self, CookieStep, Credential, Ending, Fate, Known, Plan, State, Step},
+    engine::{self, Asked, CookieStep, Credential, Ending, Fate, Known, Plan, State, Step},
     error::{Error, ErrorKind, Result},
     id::{SessionId, random_bytes},
     keyring::Purpose,
@@ -41,9 +41,7 @@ pub struct Closing {
 /// A request's work, taken from its state so that no lock is held while it is carried out.
 struct Work {
     plan: Plan,
-    delta: Delta,
-    edit: MetaEdit,
-    fate: Fate,
+    asked: Asked,
     credential: Option<Credential>,
     /// What was read.
     base: Option<(Meta, Entries)>,
@@ -51,10 +49,22 @@ struct Work {
     frozen: bool,
 }
 
+/// What became of a step.
+enum Outcome {
+    /// There was no living session to change.
+    Gone,
+    /// There was none to give a new id to, and nothing was to be written either.
+    Over,
+    Renamed(Renamed),
+    SameId,
+}
+
 /// A session under a new id, and the cookie that tells the browser.
 struct Renamed {
     credential: Credential,
     cookie: Zeroizing<String>,
+    /// Whether it is a record of its own, and not the old one moved.
+    created: bool,
 }
 
 impl Manager {
@@ -104,6 +114,7 @@ impl Manager {
         }
         let plan = self.0.perform(desk).await?;
         let mut desk = lock(desk);
+        desk.left = true;
         Ok(Closing {
             set_cookie: desk.set_cookie.take(),
             accessed: desk.state.accessed,
@@ -120,64 +131,131 @@ impl Manager {
 impl Shared {
     /// Carries out what is pending. What could not be carried out stays pending.
     pub(crate) async fn perform(&self, desk: &Mutex<Desk>) -> Result<Plan> {
-        let now = self.clock.now();
-        let mut work = self.work(desk, now).await?;
-        let Place::Store(store) = &self.place else {
-            let cookie = match work.plan.cookie {
-                CookieStep::Seal => Some(self.sealed_cookie(&work, now)?),
-                CookieStep::Remove => Some(Zeroizing::new(self.cookie.remove())),
-                CookieStep::Nothing | CookieStep::Set => None,
+        loop {
+            let now = self.clock.now();
+            let mut work = self.work(desk, now).await?;
+            let Place::Store(store) = &self.place else {
+                // Nothing is kept before the answer leaves, so all of it stays pending until then.
+                let cookie = match work.plan.cookie {
+                    CookieStep::Seal => Some(self.sealed_cookie(&work, now)?),
+                    CookieStep::Remove => Some(Zeroizing::new(self.cookie.remove())),
+                    CookieStep::Nothing | CookieStep::Set => None,
+                };
+                lock(desk).set_cookie = cookie;
+                return Ok(work.plan);
             };
-            lock(desk).settled(&work.delta, cookie, None);
-            return Ok(work.plan);
-        };
-        let store = &**store;
+            let outcome = self.carry_out(&**store, &mut work, now).await?;
+            if self.settle(desk, &**store, &work, outcome, now).await? {
+                return Ok(work.plan);
+            }
+            // Another task of this request gave the session a new id: what is left is looked at anew.
+        }
+    }
+
+    async fn carry_out(
+        &self,
+        store: &dyn DynStore,
+        work: &mut Work,
+        now: Timestamp,
+    ) -> Result<Outcome> {
         if let Some(Ending::Stored(key)) = work.plan.end {
             store.delete(&key, now).await?;
         }
-        let renamed = match work.plan.store {
-            Step::Nothing => None,
+        match work.plan.store {
+            Step::Nothing => Ok(Outcome::SameId),
             Step::Touch(deadline) => {
-                self.touch(store, &work, deadline, now).await;
-                None
+                self.touch(store, work, deadline, now).await;
+                Ok(Outcome::SameId)
             }
-            Step::Create => Some(self.create(store, &work, now).await?),
-            Step::Commit => {
-                self.commit(desk, store, &work, now).await?;
-                None
+            Step::Create => self.create(store, work, now).await.map(Outcome::Renamed),
+            Step::Commit => self.commit(store, work, now).await,
+            Step::Rotate => self.rotate(store, work, now).await,
+        }
+    }
+
+    /// Takes note of what was carried out. While it was under way, another task of the request may have
+    /// ended the session or given it a new id; answers whether everything has found its place.
+    async fn settle(
+        &self,
+        desk: &Mutex<Desk>,
+        store: &dyn DynStore,
+        work: &Work,
+        outcome: Outcome,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let unwanted = {
+            let mut desk = lock(desk);
+            let desk = &mut *desk;
+            let in_place = match &work.credential {
+                Some(credential) => desk.state.is_at(&credential.key),
+                None => matches!(desk.state.known, Known::Ended | Known::Nobody),
+            };
+            let current = desk.state.is_asked(&work.asked);
+            match outcome {
+                Outcome::Gone if in_place => return Err(self.ended(desk)),
+                Outcome::Gone if current => return Ok(false),
+                Outcome::Gone => return Err(gone()),
+                Outcome::Over => {
+                    desk.state.done(&work.asked);
+                    if in_place {
+                        desk.state.known = Known::Ended;
+                    }
+                    return Ok(true);
+                }
+                Outcome::SameId => {
+                    desk.state.done(&work.asked);
+                    if current || work.plan.cookie == CookieStep::Remove {
+                        let cookie = self.same_cookie(work, now);
+                        desk.set_cookie = cookie.or(desk.set_cookie.take());
+                    }
+                    if let (true, Step::Commit, Some(credential)) =
+                        (in_place, work.plan.store, &work.credential)
+                    {
+                        // What was read is out of date.
+                        desk.state.known = Known::Unread(credential.clone());
+                    }
+                    return Ok(true);
+                }
+                // Moved, it is the session whoever else moved it meanwhile; made anew, it is one of two.
+                Outcome::Renamed(new) if current && (!new.created || (in_place && !desk.left)) => {
+                    desk.state.done(&work.asked);
+                    desk.set_cookie = Some(new.cookie);
+                    desk.state.known = Known::Unread(new.credential);
+                    return if desk.left { Err(left()) } else { Ok(true) };
+                }
+                Outcome::Renamed(new) => new,
             }
-            Step::Rotate => self.rotate(desk, store, &mut work, now).await?,
         };
-        let (cookie, credential) = match renamed {
-            Some(Renamed { credential, cookie }) => (Some(cookie), Some(credential)),
-            None => (
-                self.same_cookie(&work, now),
-                work.credential.filter(|_| work.plan.store == Step::Commit),
-            ),
-        };
-        lock(desk).settled(&work.delta, cookie, credential);
-        Ok(work.plan)
+        store.delete(&unwanted.credential.key, now).await?;
+        let mut desk = lock(desk);
+        if !desk.state.is_asked(&work.asked) {
+            desk.state.done(&work.asked);
+            return Ok(true);
+        }
+        if desk.left { Err(left()) } else { Ok(false) }
     }
 
     /// The plan and what it needs. A cookie's lifetime depends on the record, so that is read first.
     async fn work(&self, desk: &Mutex<Desk>, now: Timestamp) -> Result<Work> {
-        let unread = {
-            let desk = lock(desk);
-            let work = Work::of(&desk.state, engine::settle(&self.policy, &desk.state, now));
-            match &desk.state.known {
-                Known::Unread(credential) if work.plan.cookie == CookieStep::Set => {
-                    credential.clone()
+        loop {
+            let unread = {
+                let mut desk = lock(desk);
+                let state = &mut desk.state;
+                let plan = engine::settle(&self.policy, state, now);
+                match &state.known {
+                    Known::Unread(credential) if plan.cookie == CookieStep::Set => {
+                        credential.clone()
+                    }
+                    _ => {
+                        state.sent |=
+                            matches!(plan.store, Step::Commit | Step::Create | Step::Rotate);
+                        return Ok(Work::of(state, plan));
+                    }
                 }
-                _ => return Ok(work),
-            }
-        };
-        let known = self.load(unread).await?;
-        let mut desk = lock(desk);
-        desk.learn(known);
-        Ok(Work::of(
-            &desk.state,
-            engine::settle(&self.policy, &desk.state, now),
-        ))
+            };
+            let known = self.load(unread.clone()).await?;
+            lock(desk).learn(&unread, known);
+        }
     }
 
     /// Who only read gets the answer, even if the use of the session cannot be written down.
@@ -191,7 +269,7 @@ impl Shared {
     }
 
     async fn create(&self, store: &dyn DynStore, work: &Work, now: Timestamp) -> Result<Renamed> {
-        let meta = engine::first_meta(&self.policy, &work.edit, random_bytes("create")?, now);
+        let meta = engine::first_meta(&self.policy, &work.asked.edit, random_bytes("create")?, now);
         // Who signs in on a snapshot takes along what it holds.
         let entries = match &work.base {
             Some((_, entries)) if work.frozen => entries.clone(),
@@ -199,58 +277,52 @@ impl Shared {
         };
         for _ in 0..DRAWS {
             let credential = self.draw()?;
-            let record = self
-                .sealer
-                .record(&credential.key, &meta, &entries, &work.delta, now)?;
+            let record =
+                self.sealer
+                    .record(&credential.key, &meta, &entries, &work.asked.delta, now)?;
             if store.create(&credential.key, &record, now).await? == Created::Yes {
                 let cookie = self.token_cookie(&credential.id, &meta, now);
-                return Ok(Renamed { credential, cookie });
+                return Ok(Renamed {
+                    credential,
+                    cookie,
+                    created: true,
+                });
             }
         }
         Err(every_id_taken("create"))
     }
 
-    async fn commit(
-        &self,
-        desk: &Mutex<Desk>,
-        store: &dyn DynStore,
-        work: &Work,
-        now: Timestamp,
-    ) -> Result<()> {
+    async fn commit(&self, store: &dyn DynStore, work: &Work, now: Timestamp) -> Result<Outcome> {
         let Some(credential) = &work.credential else {
-            return Err(self.ended(desk));
+            return Ok(Outcome::Gone);
         };
-        let change = self.change(work.delta.clone(), work.edit.clone(), now);
-        match gone_is_an_answer(
-            store
-                .commit(&credential.key, &change, Expect::Any, now)
-                .await,
-        )? {
-            Committed::Yes(_) => Ok(()),
-            Committed::Gone => Err(self.ended(desk)),
+        let change = self.change(work.asked.delta.clone(), work.asked.edit.clone(), now);
+        let committed = store.commit(&credential.key, &change, Expect::Any, now);
+        match gone_is_an_answer(committed.await)? {
+            Committed::Yes(_) => Ok(Outcome::SameId),
+            Committed::Gone => Ok(Outcome::Gone),
             Committed::KeyTaken | Committed::Stale(_) => Err(breach("commit")),
         }
     }
 
     async fn rotate(
         &self,
-        desk: &Mutex<Desk>,
         store: &dyn DynStore,
         work: &mut Work,
         now: Timestamp,
-    ) -> Result<Option<Renamed>> {
+    ) -> Result<Outcome> {
         let (Some(old), Some((meta, _))) = (&work.credential, &work.base) else {
-            return Err(self.ended(desk));
+            return Ok(Outcome::Gone);
         };
         let mut meta = meta.clone();
-        work.edit.apply(&mut meta);
+        work.asked.edit.apply(&mut meta);
         let until = now.after(self.grace);
-        let leave = if work.fate == Fate::SignIn {
+        let leave = if work.asked.fate == Fate::SignIn {
             Leave::Snapshot(until)
         } else {
             Leave::Alias(until)
         };
-        let change = self.change(work.delta.clone(), work.edit.clone(), now);
+        let change = self.change(work.asked.delta.clone(), work.asked.edit.clone(), now);
         for _ in 0..DRAWS {
             let new = self.draw()?;
             let rotated = store
@@ -259,13 +331,14 @@ impl Shared {
             match gone_is_an_answer(rotated)? {
                 Committed::Yes(_) => {
                     let cookie = self.token_cookie(&new.id, &meta, now);
-                    return Ok(Some(Renamed {
+                    return Ok(Outcome::Renamed(Renamed {
                         credential: new,
                         cookie,
+                        created: false,
                     }));
                 }
                 Committed::KeyTaken => {}
-                Committed::Gone => return self.nothing_to_move(desk, store, work, now).await,
+                Committed::Gone => return self.nothing_to_move(store, work, now).await,
                 Committed::Stale(_) => return Err(breach("rotate")),
             }
         }
@@ -276,38 +349,42 @@ impl Shared {
     /// it left a snapshot, and what the visitor had typed is in there. Anybody else came too late.
     async fn nothing_to_move(
         &self,
-        desk: &Mutex<Desk>,
         store: &dyn DynStore,
         work: &mut Work,
         now: Timestamp,
-    ) -> Result<Option<Renamed>> {
-        match work.fate {
-            Fate::SignIn => {
-                let Some(credential) = work.credential.clone() else {
-                    return Err(self.ended(desk));
-                };
-                (work.base, work.frozen) = match self.load(credential).await? {
+    ) -> Result<Outcome> {
+        match (work.asked.fate, &work.credential) {
+            (Fate::SignIn, Some(credential)) => {
+                (work.base, work.frozen) = match self.load(credential.clone()).await? {
                     Known::Live(_, live) if live.frozen => (Some((live.meta, live.entries)), true),
                     _ => (None, false),
                 };
-                self.create(store, work, now).await.map(Some)
+                self.create(store, work, now).await.map(Outcome::Renamed)
             }
-            Fate::Renew if work.delta.is_empty() && work.edit.is_empty() => Ok(None),
-            Fate::Elevate | Fate::Keep | Fate::Renew => Err(self.ended(desk)),
+            (Fate::Renew, _) if work.asked.delta.is_empty() && work.asked.edit.is_empty() => {
+                Ok(Outcome::Over)
+            }
+            _ => Ok(Outcome::Gone),
         }
     }
 
     /// Notes that the session ended under the request's hands; what it wrote is dropped.
-    pub(crate) fn ended(&self, desk: &Mutex<Desk>) -> Error {
-        let mut desk = lock(desk);
-        desk.state.discard();
-        desk.state.known = Known::Ended;
+    pub(crate) fn ended(&self, desk: &mut Desk) -> Error {
+        desk.state.over();
         tracing::info!("a session ended while a request was writing to it; the change was dropped");
-        Error::new(
-            ErrorKind::Gone,
-            "commit",
-            "the session ended while the request was running",
-        )
+        gone()
+    }
+
+    /// Once the response has left: drops what no browser would ever learn of, and answers whether there
+    /// was anything of that kind. An end is carried out without a word to the browser.
+    pub(crate) fn take_back_what_needs_a_cookie(&self, state: &mut State) -> bool {
+        let plan = engine::settle(&self.policy, state, self.clock.now());
+        let lives_in_it = matches!(self.place, Place::Cookie) && plan.cookie != CookieStep::Nothing;
+        let refused = lives_in_it || matches!(plan.store, Step::Create | Step::Rotate);
+        if refused {
+            state.discard();
+        }
+        refused
     }
 
     pub(crate) fn change(&self, delta: Delta, edit: MetaEdit, now: Timestamp) -> Change {
@@ -335,7 +412,7 @@ impl Shared {
             CookieStep::Set => {
                 let ((meta, _), credential) = (work.base.as_ref()?, work.credential.as_ref()?);
                 let mut meta = meta.clone();
-                work.edit.apply(&mut meta);
+                work.asked.edit.apply(&mut meta);
                 Some(self.token_cookie(&credential.id, &meta, now))
             }
             CookieStep::Nothing | CookieStep::Seal => None,
@@ -351,13 +428,13 @@ impl Shared {
         let (meta, entries) = match &work.base {
             Some((meta, entries)) => {
                 let mut meta = meta.clone();
-                work.edit.apply(&mut meta);
+                work.asked.edit.apply(&mut meta);
                 (meta, entries.clone())
             }
             None => {
                 let handle = random_bytes("create")?;
                 (
-                    engine::first_meta(&self.policy, &work.edit, handle, now),
+                    engine::first_meta(&self.policy, &work.asked.edit, handle, now),
                     Entries::default(),
                 )
             }
@@ -365,7 +442,7 @@ impl Shared {
         let mut prefix = vec![SEALED_COOKIE];
         prefix.extend_from_slice(&now.as_millis().to_le_bytes());
         prefix.extend_from_slice(&meta.idle_deadline(now).as_millis().to_le_bytes());
-        let text = Zeroizing::new(codec::encode(&prefix, &meta, &entries, &work.delta));
+        let text = Zeroizing::new(codec::encode(&prefix, &meta, &entries, &work.asked.delta));
         let sealed = self
             .ring
             .seal(Purpose::Cookie, &self.seal_context, 1, &text, now)?;
@@ -393,12 +470,9 @@ impl Work {
             Known::Unread(credential) => (Some(credential.clone()), None, false),
             Known::Ended | Known::Nobody | Known::Unopened(_) => (None, None, false),
         };
-        let (delta, edit) = (state.delta.clone(), state.edit.clone());
         Self {
             plan,
-            delta,
-            edit,
-            fate: state.fate,
+            asked: state.asked(),
             credential,
             base,
             frozen,
@@ -445,6 +519,23 @@ pub(crate) fn breach(operation: &'static str) -> Error {
         ErrorKind::Unavailable,
         operation,
         "the store gave an answer that its contract does not know",
+    )
+}
+
+pub(crate) fn gone() -> Error {
+    Error::new(
+        ErrorKind::Gone,
+        "commit",
+        "the session ended while the request was running",
+    )
+}
+
+/// A new id of which the browser will never learn.
+pub(crate) fn left() -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        "save",
+        "the response has left, and its cookie with it; save before answering",
     )
 }
 

@@ -29,7 +29,7 @@ use std::{
 
 pub use build::{ClientSideBuilder, ManagerBuilder, Profile};
 pub use close::{Closing, Summary};
-pub(crate) use close::{breach, gone_is_an_answer};
+pub(crate) use close::{breach, gone, gone_is_an_answer, left};
 
 use crate::{
     clock::{Clock, Timestamp},

@@ -22,11 +22,12 @@ use zeroize::Zeroizing;
 
 use crate::{
     codec::{self, Entries, MAX_SUBJECT_LEN},
-    delta::{Delta, Intent},
+    delta::Intent,
     engine::{Credential, Fate, Known, Plan, State},
     error::{Error, ErrorKind, Result},
-    manager::{Place, Shared, breach, gone_is_an_answer},
-    store::{Committed, Expect, MetaEdit},
+    manager::{Place, Shared, breach, gone, gone_is_an_answer, left},
+    record::Version,
+    store::{Change, Committed, Expect, MetaEdit},
 };
 
 /// How often an update is computed anew because another one came first. Every round somebody gets
@@ -46,8 +47,10 @@ pub(crate) struct Desk {
     pub(crate) state: State,
     /// The cookie to be sent, once something decided on one.
     pub(crate) set_cookie: Option<Zeroizing<String>>,
-    /// Whether the response has left: no cookie can be sent any more.
+    /// Whether the request is over for its handler.
     pub(crate) closed: bool,
+    /// Whether the response has left: no cookie can be sent any more.
+    pub(crate) left: bool,
     /// What went wrong where it could not be told, and has to fail the request.
     pub(crate) failure: Option<Error>,
     pub(crate) reads: u32,
@@ -58,31 +61,15 @@ pub(crate) struct Desk {
 
 impl Desk {
     /// Takes note of what a read has shown.
-    pub(crate) fn learn(&mut self, known: Known) {
+    pub(crate) fn learn(&mut self, read: &Credential, known: Known) {
         self.reads += 1;
-        // Another task of the same request may have been faster, or ended the session meanwhile.
-        if let Known::Unread(_) = self.state.known {
+        // Another task of the same request may have been faster, ended the session, or moved it.
+        if let Known::Unread(credential) = &self.state.known
+            && credential.key == read.key
+        {
             self.state.known = known;
+            self.state.sent = false;
             self.state.rebase();
-        }
-    }
-
-    /// Takes note of what was carried out. With a `credential`, what was read before is out of date.
-    pub(crate) fn settled(
-        &mut self,
-        delta: &Delta,
-        cookie: Option<Zeroizing<String>>,
-        credential: Option<Credential>,
-    ) {
-        self.state.delta.subtract(delta);
-        self.state.edit = MetaEdit::default();
-        self.state.fate = Fate::Keep;
-        self.state.ends = None;
-        self.state.ambiguous = false;
-        self.state.touch = false;
-        self.set_cookie = cookie.or(self.set_cookie.take());
-        if let Some(credential) = credential {
-            self.state.known = Known::Unread(credential);
         }
     }
 }
@@ -105,6 +92,7 @@ impl Session {
             state,
             set_cookie: None,
             closed: false,
+            left: false,
             failure: None,
             reads: 0,
             commits: 0,
@@ -211,17 +199,20 @@ impl Session {
         key: &str,
         mut f: impl FnMut(Option<T>) -> Result<Option<Box<[u8]>>>,
     ) -> Result<()> {
-        self.read().await?;
         for _ in 0..UPDATE_ROUNDS {
-            let (credential, change, version) = {
+            self.read().await?;
+            // Not under the lock: the closure may use the session.
+            let old: Option<Box<[u8]>> = lock(&self.desk).state.value(key).map(Into::into);
+            let decode = |value: &Box<[u8]>| codec::decode_value(key, value);
+            let new = f(old.as_ref().map(decode).transpose()?)?;
+            let (credential, asked, version, change) = {
                 let mut desk = lock(&self.desk);
                 let state = &mut desk.state;
-                let old = state
-                    .value(key)
-                    .map(|value| codec::decode_value(key, value))
-                    .transpose()?;
-                let new = f(old)?;
-                let same = match (state.value(key), &new) {
+                if matches!(state.known, Known::Unread(_)) || state.value(key) != old.as_deref() {
+                    // Another task of this request was faster.
+                    continue;
+                }
+                let same = match (&old, &new) {
                     (Some(old), Some(new)) => codec::equal_values(old, new),
                     (old, new) => old.is_none() && new.is_none(),
                 };
@@ -235,43 +226,42 @@ impl Session {
                     Known::Live(Some(credential), live) => (credential.clone(), live.version),
                     _ => return state.delta.put(key, intended),
                 };
+                state.sent |= !state.delta.is_empty();
                 let mut delta = state.delta.clone();
                 delta.put(key, intended)?;
-                let change =
-                    self.shared
-                        .change(delta, MetaEdit::default(), self.shared.clock.now());
-                (credential, change, version)
+                let now = self.shared.clock.now();
+                let change = self.shared.change(delta, MetaEdit::default(), now);
+                (credential, state.asked(), version, change)
             };
             let Place::Store(store) = &self.shared.place else {
                 return Err(breach("update"));
             };
             let expect = Expect::Version(version);
-            let committed = store
-                .commit(&credential.key, &change, expect, change.now)
-                .await;
+            let committed = store.commit(&credential.key, &change, expect, change.now);
+            let committed = gone_is_an_answer(committed.await)?;
             let mut desk = lock(&self.desk);
-            match gone_is_an_answer(committed)? {
-                Committed::Yes(version) => {
+            let in_place = desk.state.is_at(&credential.key);
+            let live = match committed {
+                Committed::Yes(new_version) => {
                     desk.commits += 1;
-                    desk.state.advance(&change, version);
+                    if desk.state.is_asked(&asked) {
+                        desk.state.advance(&change, version, new_version);
+                    }
                     return Ok(());
                 }
-                Committed::Stale(found) => {
-                    match self.shared.live(&credential, &found, change.now)? {
-                        Some(live) => {
-                            desk.state.known = Known::Live(Some(credential), Box::new(live))
-                        }
-                        None => {
-                            drop(desk);
-                            return Err(self.shared.ended(&self.desk));
-                        }
-                    }
-                }
-                Committed::Gone => {
-                    drop(desk);
-                    return Err(self.shared.ended(&self.desk));
-                }
+                Committed::Stale(found) => self.shared.live(&credential, &found, change.now)?,
+                Committed::Gone => None,
                 Committed::KeyTaken => return Err(breach("update")),
+            };
+            match live {
+                Some(live) if in_place => {
+                    desk.state.known = Known::Live(Some(credential), Box::new(live));
+                }
+                None if in_place => return Err(self.shared.ended(&mut desk)),
+                // Another task of this request gave it a new id.
+                _ if desk.state.is_asked(&asked) => {}
+                // Or ended it.
+                _ => return Err(gone()),
             }
         }
         Err(Error::new(
@@ -426,35 +416,29 @@ impl Session {
     /// [`ErrorKind::Gone`] if the session ended meanwhile, [`ErrorKind::Unsupported`] if the response
     /// has left and the change needs a cookie: a session that begins, signs in, or lives in its cookie.
     pub async fn save(&self) -> Result<()> {
-        let closed = {
-            let desk = lock(&self.desk);
-            let needs_cookie =
-                !matches!(desk.state.known, Known::Live(Some(_), _) | Known::Unread(_))
-                    || desk.state.fate != Fate::Keep;
-            desk.closed && needs_cookie && !desk.state.delta.is_empty()
+        let refused = {
+            let mut desk = lock(&self.desk);
+            desk.closed && self.shared.take_back_what_needs_a_cookie(&mut desk.state)
         };
-        if closed {
-            let context = "the response has left, and its cookie with it; save before answering";
-            return Err(Error::new(ErrorKind::Unsupported, "save", context));
-        }
         let plan = self.shared.perform(&self.desk).await?;
         lock(&self.desk).saved = Some(plan);
-        Ok(())
+        if refused { Err(left()) } else { Ok(()) }
     }
 
     /// Fetches the session unless that was done.
     async fn read(&self) -> Result<()> {
-        let credential = {
-            let mut desk = lock(&self.desk);
-            self.shared.present(&mut desk.state);
-            match &desk.state.known {
-                Known::Unread(credential) => credential.clone(),
-                _ => return Ok(()),
-            }
-        };
-        let known = self.shared.load(credential).await?;
-        lock(&self.desk).learn(known);
-        Ok(())
+        loop {
+            let credential = {
+                let mut desk = lock(&self.desk);
+                self.shared.present(&mut desk.state);
+                match &desk.state.known {
+                    Known::Unread(credential) => credential.clone(),
+                    _ => return Ok(()),
+                }
+            };
+            let known = self.shared.load(credential.clone()).await?;
+            lock(&self.desk).learn(&credential, known);
+        }
     }
 
     fn change<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
@@ -500,7 +484,8 @@ impl State {
     }
 
     fn set(&mut self, key: &str, value: Box<[u8]>) -> Result<()> {
-        let unchanged = self.base().and_then(|base| base.find(key));
+        let base = self.base().filter(|_| !self.sent);
+        let unchanged = base.and_then(|base| base.find(key));
         if unchanged.is_some_and(|known| codec::equal_values(known, &value)) {
             self.delta.forget(key);
             return Ok(());
@@ -524,10 +509,13 @@ impl State {
             });
     }
 
-    /// Takes note of a change that was merged into exactly what was read.
-    fn advance(&mut self, change: &crate::store::Change, version: crate::Version) {
+    /// Takes note of a change that was merged into the record of the version `from`.
+    fn advance(&mut self, change: &Change, from: Version, version: Version) {
         self.delta.subtract(&change.delta);
-        if let Known::Live(_, live) = &mut self.known {
+        // Otherwise another task of this request has read or written a later one.
+        if let Known::Live(_, live) = &mut self.known
+            && live.version == from
+        {
             live.entries = live.entries.merged(&change.delta);
             live.version = version;
             live.seen = live.seen.max(change.now);

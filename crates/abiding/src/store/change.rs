@@ -89,6 +89,21 @@ impl MetaEdit {
         *self == Self::default()
     }
 
+    /// Takes back what `done` has carried out; what was asked for since then stays.
+    pub(crate) fn subtract(&mut self, done: &Self) {
+        fn take<T: PartialEq>(field: &mut Option<T>, done: &Option<T>) {
+            if field == done {
+                *field = None;
+            }
+        }
+        take(&mut self.absolute_deadline, &done.absolute_deadline);
+        take(&mut self.idle, &done.idle);
+        take(&mut self.persistent, &done.persistent);
+        take(&mut self.subject, &done.subject);
+        take(&mut self.authenticated, &done.authenticated);
+        take(&mut self.elevated_until, &done.elevated_until);
+    }
+
     pub(crate) fn apply(&self, meta: &mut Meta) {
         fn put<T: Clone>(edit: &Option<T>, field: &mut T) {
             if let Some(value) = edit {
