@@ -2,32 +2,28 @@
 
 use crate::{
     features,
-    step::{Outcome, Step},
+    step::{Failure, Outcome, Step},
 };
 
 /// The crates whose features a user picks one by one.
 const PICKED_BY_FEATURE: [&str; 2] = ["abiding-stores", "abiding-tower"];
 
 pub(crate) fn run(_: &[String]) -> Outcome {
-    Step::cargo(&[
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ])
-    .run()?;
+    let everything = Step::cargo(&["clippy", "--workspace", "--all-targets"]);
+    let documentation = Step::cargo(&["doc", "--workspace", "--no-deps"]);
+    let mut steps = vec![
+        deny(everything),
+        documentation.env("RUSTDOCFLAGS", "-D warnings"),
+    ];
     for krate in PICKED_BY_FEATURE {
-        alone(krate)?;
+        steps.extend(alone(krate)?.into_iter().map(deny));
     }
-    Step::cargo(&["doc", "--workspace", "--no-deps"])
-        .env("RUSTDOCFLAGS", "-D warnings")
-        .run()
+    // All of them, so that one run tells all there is to mend.
+    steps.into_iter().map(Step::run).fold(Ok(()), Outcome::and)
 }
 
-/// The library of one crate with no feature, then with each of its features and no other.
-fn alone(krate: &str) -> Outcome {
+/// The library of one crate with no feature, and with each of its features and no other.
+fn alone(krate: &str) -> Result<Vec<Step>, Failure> {
     let bare = [
         "clippy",
         "--package",
@@ -35,11 +31,13 @@ fn alone(krate: &str) -> Outcome {
         "--lib",
         "--no-default-features",
     ];
-    let deny = ["--", "-D", "warnings"];
-    Step::cargo(&[&bare[..], &deny].concat()).run()?;
-    for feature in features::of(krate)? {
-        let with = ["--features", feature.as_str()];
-        Step::cargo(&[&bare[..], &with, &deny].concat()).run()?;
-    }
-    Ok(())
+    let features = features::of(krate)?;
+    let with = features
+        .iter()
+        .map(|feature| Step::cargo(&[&bare[..], &["--features", feature]].concat()));
+    Ok(with.chain([Step::cargo(&bare)]).collect())
+}
+
+fn deny(clippy: Step) -> Step {
+    clippy.arguments(&["--", "-D", "warnings"].map(str::to_owned))
 }

@@ -1,9 +1,9 @@
 //! A step: one program that a command runs, announced on stderr and timed.
-//! Commands build steps, nothing else here starts a process. Every step runs at the root of the repository, without stdin.
+//! Commands build steps, nothing else here starts a process. Every step runs at the root of the repository, without stdin, and talks on stderr.
 
 use std::{
     fmt,
-    io::{BufRead, BufReader},
+    io::{self, BufRead, BufReader},
     path::Path,
     process::{Command, ExitStatus, Stdio},
     time::Instant,
@@ -37,7 +37,8 @@ impl Step {
         command
             .args(arguments)
             .current_dir(root())
-            .stdin(Stdio::null());
+            .stdin(Stdio::null())
+            .stdout(io::stderr());
         Self(command)
     }
 
@@ -87,7 +88,7 @@ impl Step {
         clippy::disallowed_methods,
         reason = "the only clock here: how long a step took"
     )]
-    fn timed(&mut self, run: impl FnOnce(&mut Command) -> std::io::Result<ExitStatus>) -> Outcome {
+    fn timed(&mut self, run: impl FnOnce(&mut Command) -> io::Result<ExitStatus>) -> Outcome {
         let told = self.to_string();
         eprintln!("\n==> {told}");
         let start = Instant::now();
