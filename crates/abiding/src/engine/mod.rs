@@ -121,6 +121,15 @@ impl State {
         self.ambiguous = false;
     }
 
+    /// Whether a session is to get a new id with a subject, and what is written from now on is for that.
+    pub(crate) fn signs_in(&self) -> bool {
+        let has_id = matches!(
+            self.known,
+            Known::Live(Some(_), _) | Known::Unread(_) | Known::Unopened(_)
+        );
+        has_id && self.fate == Fate::SignIn
+    }
+
     /// Whether the session that this was asked of is still the one of this request.
     pub(crate) fn is_asked(&self, asked: &Asked) -> bool {
         self.generation == asked.generation

@@ -170,7 +170,7 @@ impl Session {
     /// Computes the value at `key` from the one that is there, and stores it at once and atomically:
     /// if another request comes first, `f` runs again on what that one stored. Answers what is stored.
     ///
-    /// What the request has set before goes along. In a session that has not begun, and in one that
+    /// What the request has set before goes along, and a sign-in before it takes place first. In a session that has not begun, and in one that
     /// lives in its cookie, the value is stored with the rest when the response is ready.
     ///
     /// # Errors
@@ -200,6 +200,10 @@ impl Session {
         mut f: impl FnMut(Option<T>) -> Result<Option<Box<[u8]>>>,
     ) -> Result<()> {
         for _ in 0..UPDATE_ROUNDS {
+            if lock(&self.desk).state.signs_in() {
+                // What is committed under the old id would be seen through the snapshot that stays there.
+                self.save().await?;
+            }
             self.read().await?;
             // Not under the lock: the closure may use the session.
             let old: Option<Box<[u8]>> = lock(&self.desk).state.value(key).map(Into::into);
@@ -208,7 +212,8 @@ impl Session {
             let (credential, asked, version, change) = {
                 let mut desk = lock(&self.desk);
                 let state = &mut desk.state;
-                if matches!(state.known, Known::Unread(_)) || state.value(key) != old.as_deref() {
+                let is_unread = matches!(state.known, Known::Unread(_));
+                if is_unread || state.signs_in() || state.value(key) != old.as_deref() {
                     // Another task of this request was faster.
                     continue;
                 }
