@@ -8,7 +8,8 @@
 //! 3. A session begins when something is set and there is none, under an id that nobody had before.
 //! 4. Signing in takes a new id and leaves a frozen snapshot under the old one; a renewal or an
 //!    elevation takes a new id and leaves an alias. Signing in where there is nothing left to move
-//!    begins a session, since it rests on fresh credentials; nothing else ever does so.
+//!    begins a session, since it rests on fresh credentials; nothing else ever does so, and an
+//!    elevation without a session fails the request.
 //! 5. A change is committed as a change. One that changes nothing is none.
 //! 6. A use is written down when the last one is older than the touch threshold.
 //! 7. A cookie is sent when its value or lifetime changed, or when an older key had signed it.
@@ -251,6 +252,8 @@ pub(crate) enum Step {
     Commit,
     Create,
     Nothing,
+    /// There is no session whose privileges could be raised: fail the request.
+    Refuse,
     /// Move to a new id; what the old one is good for follows from the fate.
     Rotate,
     /// Move the idle deadline to this instant.
@@ -277,6 +280,7 @@ impl fmt::Display for Plan {
             Step::Commit => "commit",
             Step::Create => "create",
             Step::Nothing => "nothing",
+            Step::Refuse => "refuse",
             Step::Rotate => "rotate",
             Step::Touch(_) => "touch",
         };
@@ -295,6 +299,7 @@ pub(crate) fn settle(policy: &Policy, state: &State, now: Timestamp) -> Plan {
     let store = step(policy, state, now);
     let (store, cookie) = match policy.mode {
         Mode::ServerSide => (store, cookie(state, store)),
+        Mode::ClientSide if store == Step::Refuse => (store, CookieStep::Nothing),
         Mode::ClientSide => (Step::Nothing, sealed_cookie(state, store)),
     };
     Plan {
@@ -308,7 +313,8 @@ fn step(policy: &Policy, state: &State, now: Timestamp) -> Step {
     let changed = !state.delta.is_empty() || !state.edit.is_empty();
     match (&state.known, state.fate) {
         (Known::Unopened(_), _) => Step::Nothing,
-        (Known::Nobody | Known::Ended, Fate::SignIn | Fate::Elevate) => Step::Create,
+        (Known::Nobody | Known::Ended, Fate::SignIn) => Step::Create,
+        (Known::Nobody | Known::Ended, Fate::Elevate) => Step::Refuse,
         (Known::Nobody | Known::Ended, _) if state.delta.sets_anything() => Step::Create,
         (Known::Nobody | Known::Ended, _) => Step::Nothing,
         (Known::Live(..) | Known::Unread(_), Fate::SignIn | Fate::Elevate) => Step::Rotate,

@@ -212,6 +212,14 @@ fn who_comes_through_an_alias_is_overtaken_and_sends_no_cookie() {
 }
 
 #[test]
+fn privileges_are_raised_of_a_living_session_only() {
+    let refused = "store: refuse, cookie: nothing";
+    check(Known::Nobody, 0, elevate, refused);
+    check(Known::Ended, 0, elevate, refused);
+    assert_eq!(plan(Mode::ClientSide, Known::Ended, 0, elevate), refused);
+}
+
+#[test]
 fn what_was_ended_is_deleted_and_the_cookie_goes_with_it() {
     check(
         read(|_| {}),

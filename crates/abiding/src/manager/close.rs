@@ -135,6 +135,9 @@ impl Shared {
             let now = self.clock.now();
             let mut work = self.work(desk, now).await?;
             let Place::Store(store) = &self.place else {
+                if work.plan.store == Step::Refuse {
+                    return Err(gone());
+                }
                 // Nothing is kept before the answer leaves, so all of it stays pending until then.
                 let cookie = match work.plan.cookie {
                     CookieStep::Seal => Some(self.sealed_cookie(&work, now)?),
@@ -169,6 +172,7 @@ impl Shared {
             }
             Step::Create => self.create(store, work, now).await.map(Outcome::Renamed),
             Step::Commit => self.commit(store, work, now).await,
+            Step::Refuse => Ok(Outcome::Gone),
             Step::Rotate => self.rotate(store, work, now).await,
         }
     }

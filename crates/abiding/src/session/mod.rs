@@ -311,7 +311,8 @@ impl Session {
     }
 
     /// Raises the privileges of a signed-in session for so long (`Info::elevated` tells), under a new
-    /// id: the old one leads to the session without them, for a short grace.
+    /// id: the old one leads to the session without them, for a short grace. Where there is no session
+    /// (any more) the request fails when it is settled, as [`ErrorKind::Gone`].
     pub fn elevate(&self, duration: Duration) {
         let until = self.shared.clock.now().after(duration);
         self.change(|state| {
