@@ -7,7 +7,7 @@ use abiding::ErrorKind;
 use abiding_tower::Failure;
 use axum::{
     extract::{Request, rejection::FormRejection},
-    http::StatusCode,
+    http::{HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -109,7 +109,13 @@ impl IntoResponse for Problem {
                 }
             },
         );
-        (self.status, page).into_response()
+        let mut response = (self.status, page).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
     }
 }
 

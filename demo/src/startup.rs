@@ -70,7 +70,8 @@ pub(crate) fn prepare(
     Ok((app, sessions))
 }
 
-fn sessions(
+/// The sessions of the demo, in any store that can be swept and searched.
+pub(crate) fn sessions(
     store: impl Sweep + Subjects,
     keys: KeyRing,
     settings: &Settings,

@@ -1,6 +1,7 @@
 //! The demo through its router, without sockets (but for the race lab, which needs them).
 
 mod bad_input;
+mod faults;
 mod form;
 mod inspection;
 mod lab;

@@ -7,6 +7,9 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
+use abiding::MemoryStore;
+use abiding_stores::key_file;
+use abiding_testkit::{Faulty, Plan};
 use axum::{
     Router,
     body::Body,
@@ -41,6 +44,7 @@ pub(crate) struct Page {
     pub(crate) status: StatusCode,
     pub(crate) location: String,
     pub(crate) cookies: Vec<String>,
+    pub(crate) retry_after: bool,
     pub(crate) body: String,
 }
 
@@ -50,6 +54,20 @@ impl Stage {
     }
 
     pub(crate) fn set_for(store: StoreKind, profile: ProfileKind, address: &str) -> Self {
+        Self::build(store, profile, address, None)
+    }
+
+    /// On a memory store whose calls fail as planned.
+    pub(crate) fn set_on_faults(plan: Plan) -> Self {
+        Self::build(
+            StoreKind::Memory,
+            ProfileKind::Development,
+            "127.0.0.1:1",
+            Some(plan),
+        )
+    }
+
+    fn build(store: StoreKind, profile: ProfileKind, address: &str, faults: Option<Plan>) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!(
             "abiding-demo-{}-{}",
@@ -57,23 +75,25 @@ impl Stage {
             COUNT.fetch_add(1, Ordering::Relaxed)
         );
         let scratch = std::env::temp_dir().join(name);
-        let data = scratch.join("data");
         fs::create_dir_all(&scratch).unwrap();
-        let key_file = scratch.join("session.key");
-        // The production profile makes no key by itself.
-        abiding_stores::key_file::load_or_create(&key_file).unwrap();
         let settings = Settings {
             port: 0,
-            data,
+            data: scratch.join("data"),
             store,
-            key_file,
+            key_file: scratch.join("session.key"),
             profile,
             clock: DemoClock {
                 ahead: Some(scratch.join("clock")),
             },
             log: String::new(),
         };
-        let (app, sessions) = startup::prepare(&settings, address.parse().unwrap()).unwrap();
+        // The production profile makes no key by itself.
+        let keys = key_file::load_or_create(&settings.key_file).unwrap();
+        let (app, mut sessions) = startup::prepare(&settings, address.parse().unwrap()).unwrap();
+        if let Some(plan) = faults {
+            let store = Faulty::new(MemoryStore::new(), plan);
+            sessions = startup::sessions(store, keys, &settings).unwrap();
+        }
         let router = app::router(app.clone(), sessions);
         Self {
             app,
@@ -171,12 +191,14 @@ impl Page {
             .iter()
             .map(text)
             .collect();
+        let retry_after = headers.contains_key(header::RETRY_AFTER);
         let status = response.status();
         let body = response.into_body().collect().await.unwrap().to_bytes();
         Self {
             status,
             location,
             cookies,
+            retry_after,
             body: String::from_utf8(body.to_vec()).unwrap(),
         }
     }
