@@ -10,6 +10,7 @@ use std::{
 use abiding::{Closing, Manager, Session};
 use http::Response;
 use pin_project_lite::pin_project;
+use zeroize::Zeroizing;
 
 use crate::{failure::Failure, headers};
 
@@ -27,9 +28,12 @@ pin_project! {
 
 /// A handler's answer, and the work that has to be done before it may leave.
 struct Settling<O> {
-    close: Pin<Box<dyn Future<Output = abiding::Result<Closing>> + Send>>,
+    close: Pin<Box<dyn Future<Output = Closed> + Send>>,
     answer: Option<O>,
 }
+
+/// How settling went, and the cookie to be sent if it failed.
+type Closed = Result<Closing, (abiding::Error, Option<Zeroizing<String>>)>;
 
 impl<F: Future> ResponseFuture<F> {
     pub(crate) fn new(handler: F, manager: Manager, session: Session) -> Self {
@@ -72,7 +76,10 @@ where
                 return Poll::Ready(answer);
             }
             let failed = response.status().is_server_error();
-            let close = Box::pin(async move { manager.close(&session, failed).await });
+            let close = Box::pin(async move {
+                let closed = manager.close(&session, failed).await;
+                closed.map_err(|error| (error, manager.parting_cookie(&session)))
+            });
             *this.settling = Some(Settling {
                 close,
                 answer: Some(answer),
@@ -93,7 +100,13 @@ where
                 Poll::Ready(Ok(response))
             }
             // What the handler says was done was not done: its answer must not leave.
-            Err(error) => Poll::Ready(Ok(Failure::from(error).response(R::default()))),
+            Err((error, cookie)) => {
+                let mut response = Failure::from(error).response(R::default());
+                if let Some(cookie) = cookie {
+                    headers::set_cookie(response.headers_mut(), &cookie);
+                }
+                Poll::Ready(Ok(response))
+            }
         }
     }
 }

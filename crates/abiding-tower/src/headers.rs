@@ -9,19 +9,23 @@ use http::{
 /// One `Set-Cookie` at most; and whatever depended on the session varies by cookie and is nobody else's
 /// to cache (RFC 9111, 5.2.2).
 pub(crate) fn apply(headers: &mut HeaderMap, closing: &Closing) {
-    let mut sends_cookie = false;
-    if let Some(cookie) = &closing.set_cookie
-        && let Ok(mut value) = HeaderValue::from_str(cookie)
-    {
-        drop_same_name(headers, cookie);
-        value.set_sensitive(true);
-        headers.append(SET_COOKIE, value);
-        sends_cookie = true;
-    }
+    let cookie = closing.set_cookie.as_ref();
+    let sends_cookie = cookie.is_some_and(|cookie| set_cookie(headers, cookie));
     if closing.accessed || sends_cookie {
         vary_by_cookie(headers);
         keep_out_of_shared_caches(headers, sends_cookie);
     }
+}
+
+/// Sets the session's cookie, in place of any of its name, and answers whether it could be spelled.
+pub(crate) fn set_cookie(headers: &mut HeaderMap, cookie: &str) -> bool {
+    let Ok(mut value) = HeaderValue::from_str(cookie) else {
+        return false;
+    };
+    drop_same_name(headers, cookie);
+    value.set_sensitive(true);
+    headers.append(SET_COOKIE, value);
+    true
 }
 
 fn drop_same_name(headers: &mut HeaderMap, cookie: &str) {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use abiding::Expiry;
-use abiding_tower::Failure;
+use abiding_tower::{Failure, Session};
 use http::StatusCode;
 use tokio::{join, sync::Barrier};
 
@@ -16,6 +16,7 @@ on_each_store![
     a_late_save_under_the_id_before_a_sign_in_revives_nothing,
     a_session_ended_on_one_node_is_over_on_the_other,
     a_slow_request_does_not_bring_back_a_session_that_was_logged_out,
+    a_blind_write_to_a_session_that_is_over_fails_once_and_not_for_ever,
     a_slow_update_does_not_bring_back_a_session_that_was_logged_out,
     a_write_to_a_session_that_expired_meanwhile_is_refused_and_said_so,
     every_way_of_changing_a_value_is_stored,
@@ -101,7 +102,7 @@ async fn two_requests_that_flash_a_message_both_keep_it(stage: Stage) {
         })
     };
     join!(flash("one"), flash("two"));
-    let take = |session: abiding_tower::Session| async move {
+    let take = |session: Session| async move {
         let mut messages: Vec<_> = session
             .take_flashes()
             .await?
@@ -152,6 +153,20 @@ async fn a_slow_request_does_not_bring_back_a_session_that_was_logged_out(stage:
         assert_eq!(stage.shown(&tab).await, "-");
         assert_eq!(stage.records().await, []);
     }
+}
+
+/// Who writes without reading is told that the session is over, and the next attempt begins one.
+async fn a_blind_write_to_a_session_that_is_over_fails_once_and_not_for_ever(stage: Stage) {
+    let mut browser = Browser::new();
+    let write = |session: Session| async move { Ok(session.insert("theme", "dark")?) };
+    stage.visit(&mut browser, write).await.text();
+    stage.clock.advance(Duration::from_secs(30 * 60));
+    assert_eq!(
+        stage.visit(&mut browser, write).await.status,
+        StatusCode::CONFLICT
+    );
+    stage.visit(&mut browser, write).await.text();
+    assert_eq!(stage.shown(&browser).await, "theme=\"dark\"");
 }
 
 async fn a_slow_update_does_not_bring_back_a_session_that_was_logged_out(stage: Stage) {
@@ -238,13 +253,13 @@ async fn a_write_to_a_session_that_expired_meanwhile_is_refused_and_said_so(stag
 /// Scar 8: whatever way a value is changed, nested or not, it is noticed and stored.
 async fn every_way_of_changing_a_value_is_stored(stage: Stage) {
     let mut browser = Browser::new();
-    let begin = |session: abiding_tower::Session| async move {
+    let begin = |session: Session| async move {
         session.insert("list", &[1])?;
         session.insert("map", &serde_json::json!({"deep": {"er": [1, 2]}}))?;
         Ok(session.insert("gone", &true)?)
     };
     stage.visit(&mut browser, begin).await;
-    let change = |session: abiding_tower::Session| async move {
+    let change = |session: Session| async move {
         session
             .update("list", |list: Option<Vec<u32>>| {
                 [list.unwrap_or_default(), vec![2]].concat()

@@ -28,3 +28,4 @@ mod stage;
 
 mod lost;
 mod one_request;
+mod signing;

@@ -87,7 +87,8 @@ impl Manager {
     /// # Errors
     /// [`ErrorKind::Gone`] if the session ended meanwhile and the request had written something
     /// (answer 409); otherwise the store failed (answer 503). Nothing was written in place of what is
-    /// missing, and the response of the handler must not be sent.
+    /// missing, and the response of the handler must not be sent; the one that is gets the
+    /// [`parting_cookie`](Self::parting_cookie).
     pub async fn close(&self, session: &Session, failed: bool) -> Result<Closing> {
         if self.close_untouched(session) {
             let summary = Summary {
@@ -103,16 +104,19 @@ impl Manager {
             });
         }
         let desk = session.desk();
-        {
+        let failure = {
             let mut desk = lock(desk);
-            if let Some(failure) = desk.failure.take() {
-                return Err(failure);
-            }
-            if failed && !self.0.keep_on_server_error {
+            let failure = desk.failure.take();
+            if failure.is_some() || (failed && !self.0.keep_on_server_error) {
+                // What was ended is ended either way.
                 desk.state.discard();
             }
-        }
+            failure
+        };
         let plan = self.0.perform(desk).await?;
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
         let mut desk = lock(desk);
         desk.left = true;
         Ok(Closing {
@@ -125,6 +129,17 @@ impl Manager {
                 plan: Some(plan),
             },
         })
+    }
+}
+
+impl Manager {
+    /// The cookie to send with the answer that says that closing failed: an earlier
+    /// [`save`](Session::save) had given the session an id of which the browser does not know yet, or
+    /// the browser holds one that has been over since before the request.
+    pub fn parting_cookie(&self, session: &Session) -> Option<Zeroizing<String>> {
+        let mut desk = lock(session.desk());
+        desk.left = true;
+        desk.set_cookie.take()
     }
 }
 
@@ -196,7 +211,13 @@ impl Shared {
             };
             let current = desk.state.is_asked(&work.asked);
             match outcome {
-                Outcome::Gone if in_place => return Err(self.ended(desk)),
+                Outcome::Gone if in_place => {
+                    if work.credential.is_some() && desk.is_new_to_it() {
+                        // It may have been over for long. Without this the next write would fail as well.
+                        desk.set_cookie = Some(Zeroizing::new(self.cookie.remove()));
+                    }
+                    return Err(self.ended(desk));
+                }
                 Outcome::Gone if current => return Ok(false),
                 Outcome::Gone => return Err(gone()),
                 Outcome::Over => {

@@ -60,6 +60,11 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
+    /// Whether the store has told nothing yet of the session: it may have ended before the request.
+    pub(crate) fn is_new_to_it(&self) -> bool {
+        self.reads == 0 && self.commits == 0 && self.saved.is_none()
+    }
+
     /// Takes note of what a read has shown.
     pub(crate) fn learn(&mut self, read: &Credential, known: Known) {
         self.reads += 1;
