@@ -29,3 +29,4 @@ mod stage;
 mod lost;
 mod one_request;
 mod signing;
+mod typed;

@@ -20,9 +20,12 @@ use crate::{
 ///
 /// Each field is a key of its own, so two requests that change different fields both keep their
 /// change. Keys that are no field of `T` are left alone. If a field cannot be stored, the request fails
-/// when it is settled.
+/// when it is settled. A handler that panics sets nothing, and neither does one that has ended the
+/// session: its values are not carried into the next one.
 pub struct Typed<T: Serialize> {
     session: Session,
+    /// Which of the request's sessions was read.
+    generation: u32,
     value: T,
     read: Fields,
 }
@@ -50,7 +53,7 @@ impl Session {
     pub async fn typed<T: Serialize + DeserializeOwned>(&self) -> Result<Typed<T>> {
         self.read().await?;
         let mut object = vec![b'{'];
-        {
+        let generation = {
             let desk = lock(&self.desk);
             for (position, (key, value)) in desk.state.entries().enumerate() {
                 if position > 0 {
@@ -60,12 +63,14 @@ impl Session {
                 object.push(b':');
                 object.extend_from_slice(value);
             }
-        }
+            desk.state.generation
+        };
         object.push(b'}');
         let value: T = codec::decode_value("the typed session", &object)?;
         let read = fields(&value)?;
         Ok(Typed {
             session: self.clone(),
+            generation,
             value,
             read,
         })
@@ -111,6 +116,15 @@ impl<T: Serialize> Typed<T> {
 
 impl<T: Serialize> Drop for Typed<T> {
     fn drop(&mut self) {
+        {
+            let desk = lock(&self.session.desk);
+            if std::thread::panicking() || desk.state.generation != self.generation {
+                return;
+            }
+            if desk.closed {
+                tracing::warn!("a struct of a session outlived its request; what it changed since is lost");
+            }
+        }
         if let Err(error) = self.write() {
             lock(&self.session.desk).failure = Some(error);
         }
