@@ -119,13 +119,17 @@ impl IntoResponse for Problem {
     }
 }
 
-/// The middleware around the session layer, whose own failures have no page.
+/// The middleware around the session layer, whose own failures have no page. Its headers stay: one
+/// may be a cookie that was earned before the failure, or that takes an ended session away.
 pub(crate) async fn explain(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
-    match response.extensions().get::<Failure>() {
-        Some(failure) => Problem::of_session(failure.error()).into_response(),
-        None => response,
-    }
+    let Some(failure) = response.extensions().get::<Failure>() else {
+        return response;
+    };
+    let mut page = Problem::of_session(failure.error()).into_response();
+    let own = std::mem::replace(page.headers_mut(), response.headers().clone());
+    page.headers_mut().extend(own);
+    page
 }
 
 impl From<abiding::Error> for Problem {

@@ -10,6 +10,7 @@ mod checks;
 mod fields;
 mod identity;
 mod pages;
+mod questions;
 mod submission;
 
 use abiding::{ErrorKind, Standing};
@@ -19,7 +20,7 @@ use axum::{
     extract::{Path, Query, State, rejection::FormRejection},
     http::StatusCode,
     response::{IntoResponse as _, Redirect, Response},
-    routing::get,
+    routing::{get, post},
 };
 use serde::Deserialize;
 
@@ -42,7 +43,7 @@ pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/membership", get(resume))
         .route("/membership/{step}", get(show).post(save))
-        .route("/membership/{step}/draft", axum::routing::post(draft))
+        .route("/membership/{step}/draft", post(draft))
         .route("/membership/review", get(review).post(send))
         .route("/membership/done", get(done))
 }

@@ -36,6 +36,10 @@ async fn an_answer_that_could_not_be_saved_is_not_said_to_be() {
         let page = visitor.post(path, FORM[1].1).await;
         assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
     }
+    // Here the handler is done and content when the layer finds out.
+    let page = visitor.post("/lab/set?key=1", &[]).await;
+    assert_eq!(page.text("page-title"), Some("Please try again"));
+    assert!(page.retry_after);
 }
 
 /// The session could not be cleared after the application was written, or that was not heard of: as
