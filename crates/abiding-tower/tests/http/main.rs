@@ -28,5 +28,6 @@ mod stage;
 
 mod lost;
 mod one_request;
+mod settling;
 mod signing;
 mod typed;

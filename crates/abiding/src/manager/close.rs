@@ -73,6 +73,9 @@ impl Manager {
     pub fn close_untouched(&self, session: &Session) -> bool {
         let mut desk = lock(session.desk());
         desk.closed = true;
+        // Whoever still holds the session may look at it while the body is sent, and the headers are
+        // made now.
+        desk.state.accessed |= session.is_shared();
         !desk.state.accessed && !desk.state.ambiguous
     }
 

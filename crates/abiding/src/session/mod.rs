@@ -113,6 +113,11 @@ impl Session {
         &self.shared
     }
 
+    /// Whether there are other clones.
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.desk) > 1
+    }
+
     pub(crate) fn desk(&self) -> &Mutex<Desk> {
         &self.desk
     }
@@ -164,7 +169,7 @@ impl Session {
 
     /// Removes the value at `key`, if there is one. Fetches nothing.
     pub fn remove(&self, key: &str) {
-        self.change(|state| state.delta.remove(key));
+        self.change(|state| state.remove(key));
     }
 
     /// Removes all values; the session itself goes on.
@@ -494,9 +499,20 @@ impl State {
             .filter_map(|key| Some((key, self.value(key)?)))
     }
 
+    /// What was read, as long as it is the measure for what is a change.
+    fn measure(&self) -> Option<&Entries> {
+        self.base().filter(|_| !self.sent)
+    }
+
+    fn remove(&mut self, key: &str) {
+        match self.measure() {
+            Some(base) if base.find(key).is_none() => self.delta.forget(key),
+            _ => self.delta.remove(key),
+        }
+    }
+
     fn set(&mut self, key: &str, value: Box<[u8]>) -> Result<()> {
-        let base = self.base().filter(|_| !self.sent);
-        let unchanged = base.and_then(|base| base.find(key));
+        let unchanged = self.measure().and_then(|base| base.find(key));
         if unchanged.is_some_and(|known| codec::equal_values(known, &value)) {
             self.delta.forget(key);
             return Ok(());

@@ -122,7 +122,9 @@ impl<T: Serialize> Drop for Typed<T> {
                 return;
             }
             if desk.closed {
-                tracing::warn!("a struct of a session outlived its request; what it changed since is lost");
+                tracing::warn!(
+                    "a struct of a session outlived its request; what it changed since is lost"
+                );
             }
         }
         if let Err(error) = self.write() {
