@@ -37,7 +37,7 @@ pub async fn cancel_at_every_await<T>(
 }
 
 /// The output of `future`, or nothing if it is still pending when it was polled so often.
-async fn polled_at_most<F: Future>(times: usize, future: F) -> Option<F::Output> {
+pub(crate) async fn polled_at_most<F: Future>(times: usize, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut left = times;
     poll_fn(|context| {

@@ -45,6 +45,7 @@ mod clock;
 pub mod conformance;
 mod faults;
 mod run;
+pub mod walk;
 
 pub use cancel::cancel_at_every_await;
 pub use clock::ManualClock;

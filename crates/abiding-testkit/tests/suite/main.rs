@@ -3,3 +3,4 @@
 mod caught;
 mod flawed;
 mod memory;
+mod walk;
