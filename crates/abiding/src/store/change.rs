@@ -126,8 +126,7 @@ pub(crate) struct Sealer(Arc<Means>);
 #[derive(Debug)]
 struct Means {
     realm: Box<str>,
-    /// `None` where records carry no seal and no subject: in samples.
-    ring: Option<KeyRing>,
+    ring: KeyRing,
     seals: bool,
     limit: usize,
 }
@@ -136,19 +135,9 @@ impl Sealer {
     pub(crate) fn new(realm: &str, ring: KeyRing, seals: bool, limit: usize) -> Self {
         Self(Arc::new(Means {
             realm: realm.into(),
-            ring: Some(ring),
+            ring,
             seals,
             limit,
-        }))
-    }
-
-    /// For records that are made without a manager.
-    pub(crate) fn plain() -> Self {
-        Self(Arc::new(Means {
-            realm: "".into(),
-            ring: None,
-            seals: false,
-            limit: SIZE_LIMIT,
         }))
     }
 
@@ -175,11 +164,7 @@ impl Sealer {
     }
 
     fn unseal(&self, key: &StoreKey, sealed: &[u8]) -> Result<Option<Vec<u8>>> {
-        let ring = self
-            .0
-            .ring
-            .as_ref()
-            .ok_or_else(|| corrupt("the record is sealed and there is no key"))?;
+        let Means { ring, .. } = &*self.0;
         match ring.open(Purpose::Record, &self.context(key), sealed)? {
             Opened::Text(text, _) => Ok(Some(text)),
             Opened::RevokedKey => Ok(None),
@@ -202,29 +187,30 @@ impl Sealer {
         delta: &Delta,
         now: Timestamp,
     ) -> Result<Record> {
-        let prefix = if self.0.seals { SEALED } else { PLAIN };
+        let Means {
+            realm,
+            ring,
+            seals,
+            limit,
+        } = &*self.0;
+        let prefix = if *seals { SEALED } else { PLAIN };
         let mut payload = codec::encode(&[prefix], meta, entries, delta);
-        if payload.len() > self.0.limit {
+        if payload.len() > *limit {
             let context = format!(
-                "the session would have {} bytes; the limit is {}",
-                payload.len(),
-                self.0.limit
+                "the session would have {} bytes; the limit is {limit}",
+                payload.len()
             );
             return Err(Error::new(ErrorKind::TooLarge, "commit", context));
         }
-        if let (true, Some(ring)) = (self.0.seals, &self.0.ring) {
+        if *seals {
             payload = ring.seal(Purpose::Record, &self.context(key), 1, &payload, now)?;
         }
         let mut record = Record::new(payload, now, meta.absolute_deadline);
         record.created = meta.created;
         record.idle_deadline = meta.idle_deadline(now);
-        record.subject = match (&self.0.ring, &meta.subject) {
-            (Some(ring), Some(subject)) => ring
-                .subject_keys(&self.0.realm, subject, now)
-                .first()
-                .copied(),
-            _ => None,
-        };
+        let subject = meta.subject.as_ref();
+        let indexed = subject.map(|subject| ring.subject_keys(realm, subject, now));
+        record.subject = indexed.and_then(|keys| keys.first().copied());
         Ok(record)
     }
 
@@ -311,7 +297,7 @@ mod tests {
         let (sealer, found) = sealed();
         let refused = |key, record: &Record| sealer.open(&key, record, NOW).unwrap_err().kind();
         assert_eq!(refused(key(2), &found.record), ErrorKind::Corrupt);
-        let plain = Sealer::plain().record(
+        let plain = Sealer::new("shop", KeyRing::generate().unwrap(), false, SIZE_LIMIT).record(
             &key(1),
             &meta(),
             &Entries::default(),
