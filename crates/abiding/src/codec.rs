@@ -13,9 +13,13 @@
 //! Integers are little-endian, instants in milliseconds; a varint is LEB128 of at most four bytes,
 //! in its shortest form. Duplicate keys, lengths past the end and unknown versions are refused.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeOwned, MapAccess, Visitor},
+};
+use serde_json::{from_slice, value::RawValue};
 
 use crate::{
     clock::Timestamp,
@@ -344,7 +348,7 @@ pub(crate) fn encode_value<T: Serialize + ?Sized>(key: &str, value: &T) -> Resul
 
 /// Decodes a value out of its frame.
 pub(crate) fn decode_value<T: DeserializeOwned>(key: &str, value: &[u8]) -> Result<T> {
-    serde_json::from_slice(value).map_err(|cause| {
+    from_slice(value).map_err(|cause| {
         Error::new(
             ErrorKind::Decode,
             "get",
@@ -364,12 +368,63 @@ pub(crate) fn decode_value<T: DeserializeOwned>(key: &str, value: &[u8]) -> Resu
 }
 
 /// Whether two encoded values are the same value: equal bytes, or equal up to the order of object keys.
+/// When in doubt they are not, which costs a write; numbers and strings are compared as they are spelled.
 pub(crate) fn equal_values(a: &[u8], b: &[u8]) -> bool {
-    let parse = |bytes| serde_json::from_slice::<serde_json::Value>(bytes).ok();
-    a == b
-        || (a.len() == b.len()
-            && a.first() != Some(&b'"')
-            && parse(a).is_some_and(|a| parse(b) == Some(a)))
+    equal_to_depth(a, b, 32)
+}
+
+fn equal_to_depth(a: &[u8], b: &[u8], depth: u32) -> bool {
+    if a == b {
+        return true;
+    }
+    if a.len() != b.len() || depth == 0 {
+        return false;
+    }
+    let equal = |a: &RawValue, b: &RawValue| {
+        equal_to_depth(a.get().as_bytes(), b.get().as_bytes(), depth - 1)
+    };
+    match (a.first(), b.first()) {
+        (Some(b'['), Some(b'[')) => match (from_slice::<Vec<&RawValue>>(a), from_slice::<Vec<&RawValue>>(b)) {
+            (Ok(a), Ok(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a, b)),
+            _ => false,
+        },
+        (Some(b'{'), Some(b'{')) => match (from_slice::<Members<'_>>(a), from_slice(b)) {
+            (Ok(Members(a)), Ok(Members(b))) => {
+                let same = |(a, b): (&(_, _), &(_, _))| a.0 == b.0 && equal(a.1, b.1);
+                a.len() == b.len() && a.iter().zip(&b).all(same)
+            }
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// The members of an object in the order of their keys, those of one key in the order they came.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Gather;
+
+        impl<'de> Visitor<'de> for Gather {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                members.sort_by(|(a, _): &(String, _), (b, _)| a.cmp(b));
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Gather)
+    }
 }
 
 struct Reader<'a> {
@@ -547,6 +602,27 @@ mod tests {
         assert!(equal_values(br#"{"a":1,"b":[2]}"#, br#"{"b":[2],"a":1}"#));
         assert!(!equal_values(br#"{"a":1,"b":[2]}"#, br#"{"b":[1],"a":2}"#));
         assert!(!equal_values(b"10", b"1"));
+        assert!(equal_values(
+            br#"[{"a":{"b":1,"c":2}}]"#,
+            br#"[{"a":{"c":2,"b":1}}]"#
+        ));
+    }
+
+    /// Numbers of more digits than a machine's are not rounded before they are compared, a key that is
+    /// spelled twice counts twice, and nesting deeper than a stack is no equality.
+    #[test]
+    fn values_that_only_look_equal_are_not() {
+        assert!(!equal_values(
+            b"36893488147419103233",
+            b"36893488147419103234"
+        ));
+        assert!(!equal_values(
+            b"{\"a\":1.00000000000000001}",
+            b"{\"a\":1.00000000000000002}"
+        ));
+        assert!(!equal_values(br#"{"a":1,"a":2}"#, br#"{"a":3,"a":2}"#));
+        let nest = |inner: &str| "[".repeat(100_000) + inner + &"]".repeat(100_000);
+        assert!(!equal_values(nest("1").as_bytes(), nest("2").as_bytes()));
     }
 
     #[test]
