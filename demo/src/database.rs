@@ -20,6 +20,8 @@ pub(crate) struct Database(Arc<Mutex<Connection>>);
 /// Why the database could not be opened or asked.
 #[derive(Debug)]
 pub(crate) enum DatabaseError {
+    /// The file cannot be made or written.
+    File(std::io::Error),
     /// The file was written by a newer release, which had made more migrations than this one knows.
     Newer(u32),
     Sqlite(rusqlite::Error),
@@ -30,6 +32,7 @@ pub(crate) enum DatabaseError {
 impl Database {
     /// Opens the file, making it if absent, and runs the migrations it has not seen.
     pub(crate) fn open(path: &Path) -> Result<Self, DatabaseError> {
+        make_private(path).map_err(DatabaseError::File)?;
         Self::with(Connection::open(path)?)
     }
 
@@ -53,6 +56,15 @@ impl Database {
             .await
             .map_err(|_| DatabaseError::Stopped)??)
     }
+}
+
+/// Makes the file if absent, for its owner alone: people's ID numbers are in it. The files that SQLite
+/// puts beside it get the same permissions.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.create(true).append(true).open(path).map(drop)
 }
 
 /// Each migration in a transaction of its own that also counts it, so that it happens once or not.
@@ -79,6 +91,7 @@ impl From<rusqlite::Error> for DatabaseError {
 impl std::fmt::Display for DatabaseError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::File(cause) => write!(f, "{cause}"),
             Self::Newer(found) => {
                 let known = MIGRATIONS.len();
                 write!(
@@ -123,6 +136,17 @@ mod tests {
             .pragma_query_value(None, "user_version", |row| row.get(0))
             .unwrap();
         assert_eq!(version as usize, MIGRATIONS.len());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_file_is_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = std::env::temp_dir().join(format!("abiding-demo-db-{}", std::process::id()));
+        let _database = Database::open(&path).unwrap();
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        std::fs::remove_file(path).unwrap();
+        assert_eq!(mode & 0o777, 0o600);
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub(super) fn lab(last: Option<Outcome>, store: StoreKind) -> Markup {
                         }
                     }
                     p.hint role="status" {
-                        "Takes a few seconds. The races use sessions of their own; yours is not touched."
+                        "Takes about a second. The races use sessions of their own; yours is not touched."
                     }
                 }
             }
