@@ -9,6 +9,9 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         "--release",
         "--manifest-path",
         "bench/compare/Cargo.toml",
+        // Where the driver looks for them, wherever else this machine keeps its builds.
+        "--target-dir",
+        "bench/compare/target",
     ])
     .run()?;
     Step::cargo(&[
@@ -22,5 +25,6 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         "all",
     ])
     .arguments(arguments)
+    .printing()
     .run()
 }

@@ -56,6 +56,12 @@ impl Step {
         self
     }
 
+    /// Lets its stdout be ours: what it prints is the result of the command.
+    pub(crate) fn printing(mut self) -> Self {
+        self.0.stdout(Stdio::inherit());
+        self
+    }
+
     /// Whether a program can be started at all.
     pub(crate) fn starts(program: &str) -> bool {
         let Self(mut command) = Self::new(program, &["--version"]);
