@@ -28,6 +28,7 @@ mod stage;
 
 mod lost;
 mod one_request;
+mod secrecy;
 mod settling;
 mod signing;
 mod typed;
