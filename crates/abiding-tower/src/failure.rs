@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use abiding::{Error, ErrorKind};
 use http::{
     HeaderValue, Response, StatusCode,
-    header::{CACHE_CONTROL, RETRY_AFTER},
+    header::{CACHE_CONTROL, RETRY_AFTER, VARY},
 };
 
 /// An [`abiding::Error`] on its way to the client: `?` in a handler makes one, and the layer does when a
@@ -52,6 +52,9 @@ impl Failure {
         response
             .headers_mut()
             .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+            .headers_mut()
+            .insert(VARY, HeaderValue::from_static("Cookie"));
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response
                 .headers_mut()

@@ -58,7 +58,7 @@ fn keep_out_of_shared_caches(headers: &mut HeaderMap, sends_cookie: bool) {
     let has = |headers: &HeaderMap, directive: &[u8]| {
         headers.get_all(CACHE_CONTROL).iter().any(|value| {
             let mut directives = value.as_bytes().split(|&byte| byte == b',');
-            directives.any(|one| one.trim_ascii().to_ascii_lowercase().starts_with(directive))
+            directives.any(|one| one.trim_ascii().eq_ignore_ascii_case(directive))
         })
     };
     let safe = has(headers, b"no-store") || (!sends_cookie && has(headers, b"private"));
@@ -134,5 +134,14 @@ mod tests {
             &["accept, COOKIE"],
         );
         check(&[("vary", "*")], false, "private", &["*"]);
+        // Private as to one field: the rest may be kept by anybody.
+        let partly = "private=\"x-name\", max-age=60";
+        check(&[("cache-control", partly)], false, "private", &["Cookie"]);
+        check(
+            &[("cache-control", "no-store-maybe")],
+            true,
+            "no-store",
+            &["Cookie"],
+        );
     }
 }

@@ -26,6 +26,8 @@ macro_rules! on_each_store {
 mod browser;
 mod stage;
 
+mod identity;
+mod layers;
 mod lost;
 mod one_request;
 mod secrecy;

@@ -22,7 +22,11 @@ async fn nothing_that_can_be_printed_holds_the_token_or_a_value(stage: Stage) {
     let pair = cookie.split(';').next().unwrap().to_owned();
     let again = stage.manager.open([pair.as_bytes()]);
     shown += &format!("{again:?} ");
-    again.get::<u32>("pin").await.map_err(|error| shown += &format!("{error:?} {error}")).unwrap_err();
+    again
+        .get::<u32>("pin")
+        .await
+        .map_err(|error| shown += &format!("{error:?} {error}"))
+        .unwrap_err();
     shown += &format!("{:?}", stage.records().await);
     for secret in [token.as_str(), "hunter2"] {
         assert!(!shown.contains(secret), "{shown}");
@@ -40,7 +44,11 @@ async fn the_store_holds_neither_the_token_nor_the_name_of_a_subject(stage: Stag
     stage.visit(&mut browser, begin).await.text();
     let found = stage.records().await.remove(0);
     let holds = |needle: &str| {
-        found.record.payload.windows(needle.len()).any(|window| window == needle.as_bytes())
+        found
+            .record
+            .payload
+            .windows(needle.len())
+            .any(|window| window == needle.as_bytes())
     };
     assert!(!holds(browser.value()));
     assert!(found.record.subject.is_some());
