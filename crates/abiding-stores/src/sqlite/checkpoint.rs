@@ -3,14 +3,15 @@
 //! Left to itself, SQLite does this inside the commit that happens to fill the log, and that one write
 //! waits for a thousand pages and two flushes. Here a thread with a connection of its own copies while
 //! the writer goes on. What is written meanwhile is left over, and only a log that was copied to its
-//! end starts anew; so the writer copies that small rest, between two transactions and with nobody
-//! else writing. Whoever writes faster than the thread copies waits there, and the log stays bounded.
+//! end starts anew; so the writer copies that rest, between two transactions, once it is small. The
+//! sweep holds still meanwhile ([`Log::quiet`]). Whoever still writes faster than the thread copies
+//! waits for a longer rest to be copied, and the log stays bounded.
 
 use std::{
     io,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, AtomicU8, Ordering},
         mpsc::{self, Receiver, SyncSender},
     },
@@ -18,6 +19,8 @@ use std::{
 };
 
 use rusqlite::Connection;
+
+use super::reply::{Promise, promise};
 
 /// The writer's side.
 pub(super) struct Checkpointer {
@@ -29,11 +32,40 @@ pub(super) struct Checkpointer {
 }
 
 /// What both sides know.
-struct Log {
+pub(super) struct Log {
     /// How many pages it had after the last commit.
     pages: AtomicI64,
     /// Whose turn it is: [`NOBODY`]'s, the [`THREAD`]'s or the [`WRITER`]'s.
     turn: AtomicU8,
+    /// Who waits for the thread to be done.
+    waiting: Mutex<Vec<Promise<()>>>,
+}
+
+impl Log {
+    /// Waits until the thread is done, if it is at work: the disk has enough to do.
+    pub(super) async fn quiet(&self) {
+        let answer = {
+            let mut waiting = self.waiting();
+            if self.turn.load(Ordering::Acquire) != THREAD {
+                return;
+            }
+            let (promise, answer) = promise();
+            waiting.push(promise);
+            answer
+        };
+        answer.await;
+    }
+
+    /// The end of the thread's turn.
+    fn pass_on(&self) {
+        self.turn.store(WRITER, Ordering::Release);
+        // Dropped promises are answers enough.
+        self.waiting().clear();
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<Promise<()>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Checkpointer {
@@ -46,6 +78,7 @@ impl Checkpointer {
         let log = Arc::new(Log {
             pages: AtomicI64::new(0),
             turn: AtomicU8::new(NOBODY),
+            waiting: Mutex::default(),
         });
         let seen = Arc::clone(&log);
         // Takes the place of SQLite's own hook, the one that copies at once.
@@ -93,6 +126,10 @@ impl Checkpointer {
         }
     }
 
+    pub(super) fn log(&self) -> Arc<Log> {
+        Arc::clone(&self.log)
+    }
+
     /// Waits for the thread to end and to close its connection.
     pub(super) fn stop(self) {
         drop(self.wake);
@@ -111,25 +148,32 @@ struct Copier {
 impl Copier {
     fn work(self, woken: &Receiver<()>) {
         while woken.recv().is_ok() {
-            for _ in 0..PASSES {
+            let mut before = -1;
+            loop {
                 let copied = copy(&self.path, &self.conn, COPY_BESIDE);
-                if self.log.pages.load(Ordering::Relaxed) - copied <= SMALL {
+                let pages = self.log.pages.load(Ordering::Relaxed);
+                // No further while somebody reads an older state.
+                if pages - copied <= SMALL || pages >= BOUND || copied == before {
                     break;
                 }
+                before = copied;
             }
-            self.log.turn.store(WRITER, Ordering::Release);
+            self.log.pass_on();
         }
     }
 }
 
-/// Copies the log. Answers how many of its pages are in the file now.
+/// Copies the log. Answers how many of its pages are in the file now; all of them if there is no use in
+/// trying again at once.
 fn copy(path: &Path, conn: &Connection, how: &str) -> i64 {
     let copied = conn
         .prepare_cached(how)
         .and_then(|mut statement| statement.query_row((), |row| row.get(2)));
+    // -1 while another process copies.
+    let copied = copied.map(|copied: i64| if copied < 0 { i64::MAX } else { copied });
     copied.unwrap_or_else(|cause| {
         tracing::warn!(path = %path.display(), %cause, "the log was not copied; it grows until it is");
-        0
+        i64::MAX
     })
 }
 
@@ -142,9 +186,10 @@ const COPY_BESIDE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 /// Keeps other processes from writing meanwhile, if it can have the lock at once.
 const COPY_ALL: &str = "PRAGMA wal_checkpoint(RESTART)";
 
-/// How many new pages make a copy worth its two flushes.
-const PAGES: i64 = 2_000;
+/// How many new pages make a copy worth its two flushes. While others write, SQLite leaves the flush of
+/// the file to the copy that comes last, which is the writer's: it takes as long as there are pages.
+const PAGES: i64 = 500;
 /// How few pages may be left to the writer.
-const SMALL: i64 = 200;
-/// How often the thread tries to come that far.
-const PASSES: usize = 2;
+const SMALL: i64 = 100;
+/// How many pages make the writer copy whatever is left: 64 MiB.
+const BOUND: i64 = 16_384;

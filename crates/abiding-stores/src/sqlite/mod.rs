@@ -263,6 +263,7 @@ impl Sweep for SqliteStore {
         let mut removed = 0;
         loop {
             // A job each, so that writes that came meanwhile have their turn in between.
+            self.writer.quiet().await;
             let left = limit - removed;
             let slice = self
                 .write("sweep", move |conn| sweep::slice(conn, now, left))

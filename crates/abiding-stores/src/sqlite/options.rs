@@ -3,6 +3,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
     thread,
     time::Duration,
 };
@@ -100,6 +101,8 @@ impl SqliteOptions {
         // else to SQLite, as `:memory:` does.
         let path = std::path::absolute(&self.path)
             .map_err(|cause| unusable(&self.path, "has no usable name", cause))?;
+        // One at a time: on Unix, to close the new file drops the locks that another one has on it.
+        let _turn = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
         make(&path)?;
         self.connect(&path)
             .map_err(|failure| failure.into_error("open", &path))
@@ -241,6 +244,8 @@ fn unusable(path: &Path, what: &str, cause: io::Error) -> Error {
     )
     .with_source(cause)
 }
+
+static OPENING: Mutex<()> = Mutex::new(());
 
 /// One connection is used by one thread at a time, so SQLite need not lock it as well.
 const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_NO_MUTEX;

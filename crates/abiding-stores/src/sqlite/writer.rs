@@ -25,7 +25,7 @@ use abiding::{Error, ErrorKind, Result};
 use rusqlite::Connection;
 
 use super::{
-    checkpoint::Checkpointer,
+    checkpoint::{Checkpointer, Log},
     failure::{Failure, explain},
     patience::{Stopwatch, pause},
     reply::{Promise, promise},
@@ -36,6 +36,7 @@ pub(super) struct Writer {
     /// `None` once closed.
     queue: Option<Sender<Box<dyn Task>>>,
     thread: Option<JoinHandle<Result<()>>>,
+    log: Arc<Log>,
 }
 
 impl Writer {
@@ -47,6 +48,7 @@ impl Writer {
         patience: Duration,
     ) -> std::io::Result<Self> {
         let (queue, jobs) = mpsc::channel();
+        let log = checkpointer.log();
         let desk = Desk {
             path: path.to_path_buf(),
             conn,
@@ -59,6 +61,7 @@ impl Writer {
         Ok(Self {
             queue: Some(queue),
             thread: Some(thread),
+            log,
         })
     }
 
@@ -87,6 +90,11 @@ impl Writer {
         let queue = self.queue.as_ref().ok_or_else(stopped)?;
         queue.send(Box::new(job)).map_err(|_| stopped())?;
         answer.await.unwrap_or_else(|| Err(stopped()))
+    }
+
+    /// Waits for a moment at which more work is no burden to others.
+    pub(super) async fn quiet(&self) {
+        self.log.quiet().await;
     }
 
     /// Lets the thread finish what is queued, and waits for it.
