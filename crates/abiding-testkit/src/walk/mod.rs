@@ -17,8 +17,8 @@
 //! ```
 //!
 //! A failure names the seed of its history and tells the shortest form of it that still fails;
-//! `walk::run(1, seed, ..)` replays it. A store that works on threads of its own decides part of the order
-//! itself, so there a replay may need many tries.
+//! `walk::run(1, seed, ..)` replays it. A store outside the process decides part of the order itself, so
+//! there the history is told as it was, and a replay may need many tries.
 
 mod browser;
 mod model;
@@ -157,8 +157,18 @@ pub fn run<S: Store + Subjects + Sweep>(
     let setting = Setting::new();
     let mut tally = Tally::default();
     for seed in (0..histories).map(|history| seed.wrapping_add(history)) {
-        match history(&setting, seed, usize::MAX, false, store()) {
+        let store_now = store();
+        // Outside the process the order may never come again, so it is written down at once.
+        let logged = !store_now.capabilities().in_process;
+        match history(&setting, seed, usize::MAX, logged, store_now) {
             Ok(one) => tally.add(one),
+            Err((broken, transcript)) if logged => {
+                return Err(Failure {
+                    seed,
+                    broken,
+                    transcript,
+                });
+            }
             Err((broken, _)) => return Err(shortest(&setting, seed, broken, store)),
         }
     }

@@ -30,9 +30,12 @@ impl Model {
     }
 
     pub(in crate::walk) fn remove(&mut self, request: usize, write: usize) {
-        self.requests[request].removes = true;
-        self.requests[request].to_be_removed.push(write);
-        self.requests[request].must_read.remove(&write);
+        let this = &mut self.requests[request];
+        this.removes = true;
+        // What came while the request ran is perhaps not in what it read, and then nothing is removed.
+        if this.must_read.remove(&write) {
+            this.to_be_removed.push(write);
+        }
         if let Some(session) = self.session_of(request) {
             session.acknowledged.remove(&write);
         }
