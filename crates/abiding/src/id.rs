@@ -23,6 +23,16 @@ impl SessionId {
         random_bytes("generate an id").map(Self)
     }
 
+    /// The same with the public handle of its session beside it: a call to the operating system costs
+    /// more than the bytes do.
+    pub(crate) fn generate_with_handle() -> Result<(Self, [u8; 12])> {
+        let bytes = Zeroizing::new(random_bytes::<{ Self::LEN + 12 }>("generate an id")?);
+        let (mut id, mut handle) = (Self([0; Self::LEN]), [0; 12]);
+        id.0.copy_from_slice(&bytes[..Self::LEN]);
+        handle.copy_from_slice(&bytes[Self::LEN..]);
+        Ok((id, handle))
+    }
+
     pub(crate) fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
         Self(bytes)
     }

@@ -165,7 +165,11 @@ impl Shared {
                 lock(desk).set_cookie = cookie;
                 return Ok(work.plan);
             };
-            let outcome = self.carry_out(&**store, &mut work, now).await?;
+            let outcome = match (work.plan.end, work.plan.store) {
+                (None, Step::Nothing) => Outcome::SameId,
+                // Apart, since it is large, and most requests never come here.
+                _ => Box::pin(self.carry_out(&**store, &mut work, now)).await?,
+            };
             if self.settle(desk, &**store, &work, outcome, now).await? {
                 return Ok(work.plan);
             }
@@ -297,14 +301,15 @@ impl Shared {
     }
 
     async fn create(&self, store: &dyn DynStore, work: &Work, now: Timestamp) -> Result<Renamed> {
-        let meta = engine::first_meta(&self.policy, &work.asked.edit, random_bytes("create")?, now);
+        let (mut id, handle) = SessionId::generate_with_handle()?;
+        let meta = engine::first_meta(&self.policy, &work.asked.edit, handle, now);
         // Who signs in on a snapshot takes along what it holds.
         let entries = match &work.base {
             Some((_, entries)) if work.frozen => entries.clone(),
             _ => Entries::default(),
         };
         for _ in 0..DRAWS {
-            let credential = self.draw()?;
+            let credential = self.credential(id);
             let record =
                 self.sealer
                     .record(&credential.key, &meta, &entries, &work.asked.delta, now)?;
@@ -316,6 +321,7 @@ impl Shared {
                     created: true,
                 });
             }
+            id = SessionId::generate()?;
         }
         Err(every_id_taken("create"))
     }
@@ -352,7 +358,7 @@ impl Shared {
         };
         let change = self.change(work.asked.delta.clone(), work.asked.edit.clone(), now);
         for _ in 0..DRAWS {
-            let new = self.draw()?;
+            let new = self.credential(SessionId::generate()?);
             let rotated = store
                 .rotate(&old.key, &new.key, &change, Expect::Any, leave, now)
                 .await;
@@ -424,13 +430,12 @@ impl Shared {
         }
     }
 
-    fn draw(&self) -> Result<Credential> {
-        let id = SessionId::generate()?;
-        Ok(Credential {
+    fn credential(&self, id: SessionId) -> Credential {
+        Credential {
             key: self.naming.store_key(&id),
             id,
             old_key: false,
-        })
+        }
     }
 
     /// The cookie of a session that keeps its id.
