@@ -1,0 +1,21 @@
+//! Random walks over every store of this crate.
+
+#[path = "../src/scratch.rs"]
+mod scratch;
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn histories_on_one_sqlite_file_break_no_promise() {
+    use std::sync::Arc;
+
+    use abiding_stores::sqlite::{Durability, SqliteOptions};
+    use abiding_testkit::walk;
+
+    let scratch = scratch::Scratch::new();
+    let options = SqliteOptions::new(scratch.file("sessions.db"));
+    // It does not flush, which changes nothing but the time it takes.
+    let store = Arc::new(options.durability(Durability::Process).open().unwrap());
+    let tally =
+        walk::run(1_000, 1, || Arc::clone(&store)).unwrap_or_else(|failure| panic!("{failure}"));
+    assert!(tally.acknowledged > 1_000 && tally.gone > 10, "{tally:?}");
+}
