@@ -334,16 +334,15 @@ fn write_entry(out: &mut Vec<u8>, key: &[u8], value: &[u8]) {
 }
 
 /// Encodes a value as it will lie in its frame.
-pub(crate) fn encode_value<T: Serialize + ?Sized>(key: &str, value: &T) -> Result<Box<[u8]>> {
-    match serde_json::to_vec(value) {
-        Ok(bytes) => Ok(bytes.into()),
-        Err(cause) => Err(Error::new(
+pub(crate) fn encode_value<T: Serialize + ?Sized>(key: &str, value: &T) -> Result<Vec<u8>> {
+    serde_json::to_vec(value).map_err(|cause| {
+        Error::new(
             ErrorKind::Encode,
             "insert",
             format!("the value at {key:?} cannot be stored; its type must serialize to JSON"),
         )
-        .with_source(cause)),
-    }
+        .with_source(cause)
+    })
 }
 
 /// Decodes a value out of its frame.
@@ -384,7 +383,10 @@ fn equal_to_depth(a: &[u8], b: &[u8], depth: u32) -> bool {
         equal_to_depth(a.get().as_bytes(), b.get().as_bytes(), depth - 1)
     };
     match (a.first(), b.first()) {
-        (Some(b'['), Some(b'[')) => match (from_slice::<Vec<&RawValue>>(a), from_slice::<Vec<&RawValue>>(b)) {
+        (Some(b'['), Some(b'[')) => match (
+            from_slice::<Vec<&RawValue>>(a),
+            from_slice::<Vec<&RawValue>>(b),
+        ) {
             (Ok(a), Ok(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a, b)),
             _ => false,
         },

@@ -26,7 +26,7 @@ pub(crate) enum Intent {
     /// It shall not be there.
     Remove,
     /// It shall have this encoded value.
-    Set(Box<[u8]>),
+    Set(Vec<u8>),
 }
 
 impl std::fmt::Debug for Intent {
@@ -39,7 +39,7 @@ impl std::fmt::Debug for Intent {
 }
 
 impl Delta {
-    pub(crate) fn set(&mut self, key: &str, value: Box<[u8]>) -> Result<()> {
+    pub(crate) fn set(&mut self, key: &str, value: Vec<u8>) -> Result<()> {
         self.put(key, Intent::Set(value))
     }
 
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     fn set(delta: &mut Delta, key: &str) {
-        delta.set(key, Box::new(*b"1")).unwrap();
+        delta.set(key, b"1".to_vec()).unwrap();
     }
 
     #[test]
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn a_key_that_does_not_fit_its_frame_is_refused() {
         let error = Delta::default()
-            .set(&"k".repeat(256), Box::new([]))
+            .set(&"k".repeat(256), Vec::new())
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Encode);
     }

@@ -207,7 +207,7 @@ impl Session {
     async fn modify<T: DeserializeOwned>(
         &self,
         key: &str,
-        mut f: impl FnMut(Option<T>) -> Result<Option<Box<[u8]>>>,
+        mut f: impl FnMut(Option<T>) -> Result<Option<Vec<u8>>>,
     ) -> Result<()> {
         for _ in 0..UPDATE_ROUNDS {
             if lock(&self.desk).state.signs_in() {
@@ -511,7 +511,7 @@ impl State {
         }
     }
 
-    fn set(&mut self, key: &str, value: Box<[u8]>) -> Result<()> {
+    fn set(&mut self, key: &str, value: Vec<u8>) -> Result<()> {
         let unchanged = self.measure().and_then(|base| base.find(key));
         if unchanged.is_some_and(|known| codec::equal_values(known, &value)) {
             self.delta.forget(key);

@@ -78,7 +78,7 @@ impl Session {
 }
 
 fn fields<T: Serialize>(value: &T) -> Result<Fields> {
-    let decode = |bytes: Box<[u8]>| serde_json::from_slice::<Fields>(&bytes).ok();
+    let decode = |bytes: Vec<u8>| serde_json::from_slice::<Fields>(&bytes).ok();
     decode(codec::encode_value("the typed session", value)?).ok_or_else(|| {
         let context = format!(
             "{} is not a struct with named fields",
