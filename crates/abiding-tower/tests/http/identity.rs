@@ -68,10 +68,7 @@ fn forgeries(genuine: &Browser) -> Vec<(Vec<u8>, Rejection)> {
         (named(&value[..value.len() - 1]), Rejection::Malformed),
         (named(&format!("{value}A")), Rejection::Malformed),
         (named(&format!("\"{value}\"")), Rejection::Malformed),
-        (
-            named(&value.replace(['-', '_'], "%2d")),
-            Rejection::Malformed,
-        ),
+        (named(&format!("%41{}", &value[1..])), Rejection::Malformed),
         (
             named(&format!("{}=", &value[..value.len() - 1])),
             Rejection::Malformed,
@@ -100,17 +97,10 @@ async fn malformed_cookies_are_refused_without_a_round_trip_or_a_panic(stage: St
     let browser = visitor(&stage).await;
     stage.store.follow(Plan::new());
     for (cookie, reason) in forgeries(&browser) {
-        if reason == Rejection::Malformed
-            && cookie.ends_with(b"%2d")
-            && !browser.value().contains(['-', '_'])
-        {
-            continue;
-        }
         let before = refused(&stage, reason);
         let answer = send(&stage, &[&cookie]).await;
         let what = String::from_utf8_lossy(&cookie[..cookie.len().min(100)]).into_owned();
         assert_eq!((answer.text(), answer.set_cookie()), ("-", None), "{what}");
-        // Without a character to replace, a forgery is the genuine article.
         assert_eq!(refused(&stage, reason), before + 1, "{reason:?}: {what}");
     }
     // A name that only looks alike is not the cookie at all.

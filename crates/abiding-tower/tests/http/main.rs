@@ -26,10 +26,12 @@ macro_rules! on_each_store {
 mod browser;
 mod stage;
 
+mod expiry;
 mod identity;
 mod layers;
 mod lost;
 mod one_request;
+mod outage;
 mod secrecy;
 mod settling;
 mod signing;

@@ -17,7 +17,7 @@ use abiding::{
     CookieSpec, Expiry, Found, KeyRing, Manager, MemoryStore, Summary, Timestamp,
     store::{Scan, Subjects, Sweep},
 };
-use abiding_stores::sqlite::SqliteStore;
+use abiding_stores::sqlite::{Durability, SqliteOptions};
 use abiding_testkit::{Faulty, ManualClock, Operation, Plan};
 use abiding_tower::{Failure, Session, SessionLayer};
 use axum::{Router, body::Body, response::IntoResponse, routing};
@@ -55,6 +55,12 @@ pub(crate) trait Backstage: Send + Sync {
     fn follow(&self, plan: Plan);
     fn calls(&self, operation: Operation) -> usize;
     fn records(&self, now: Timestamp) -> Pin<Box<dyn Future<Output = Vec<Found>> + Send + '_>>;
+    /// Puts a record in the place of the one under its key.
+    fn replace<'a>(
+        &'a self,
+        found: &'a Found,
+        now: Timestamp,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 }
 
 impl<S: Scan + Subjects + Sweep> Backstage for Faulty<S> {
@@ -93,6 +99,20 @@ impl<S: Scan + Subjects + Sweep> Backstage for Faulty<S> {
     fn records(&self, now: Timestamp) -> Pin<Box<dyn Future<Output = Vec<Found>> + Send + '_>> {
         Box::pin(async move { self.store().scan(None, 100_000, now).await.unwrap() })
     }
+
+    fn replace<'a>(
+        &'a self,
+        found: &'a Found,
+        now: Timestamp,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        Box::pin(async move {
+            self.store().delete(&found.key, now).await.unwrap();
+            self.store()
+                .create(&found.key, &found.record, now)
+                .await
+                .unwrap();
+        })
+    }
 }
 
 impl Stage {
@@ -102,7 +122,9 @@ impl Stage {
 
     pub(crate) fn on_sqlite() -> Self {
         let scratch = Scratch::new();
-        let store = SqliteStore::open(scratch.0.join("sessions.db")).unwrap();
+        // No test cuts the power, and ten thousand flushes of a disk take a minute.
+        let options = SqliteOptions::new(scratch.0.join("sessions.db"));
+        let store = options.durability(Durability::Process).open().unwrap();
         Self::over(Faulty::new(store, Plan::new()), Some(scratch))
     }
 
