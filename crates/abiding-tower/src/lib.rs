@@ -17,6 +17,8 @@
 //!
 //! Headers in, headers out: what is decided about a session is decided in the engine.
 
+#[cfg(feature = "tokio")]
+mod deadline;
 #[cfg(feature = "axum")]
 mod extract;
 mod failure;
@@ -27,6 +29,8 @@ mod service;
 #[cfg(feature = "tokio")]
 mod sweeper;
 
+#[cfg(feature = "tokio")]
+pub use deadline::Deadline;
 #[cfg(feature = "axum")]
 pub use extract::{MissingLayer, Session, Typed, TypedRejection};
 pub use failure::Failure;

@@ -26,6 +26,7 @@ macro_rules! on_each_store {
 mod browser;
 mod stage;
 
+mod deadline;
 mod expiry;
 mod identity;
 mod layers;
