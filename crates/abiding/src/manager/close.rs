@@ -18,6 +18,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     id::{SessionId, random_bytes},
     keyring::Purpose,
+    record::Version,
     session::{Desk, Session, lock},
     store::{Change, Committed, Created, DynStore, Expect, Leave, MetaEdit},
 };
@@ -45,6 +46,7 @@ struct Work {
     credential: Option<Credential>,
     /// What was read.
     base: Option<(Meta, Entries)>,
+    version: Option<Version>,
     /// Whether what was read is a snapshot.
     frozen: bool,
 }
@@ -55,6 +57,8 @@ enum Outcome {
     Gone,
     /// There was none to give a new id to, and nothing was to be written either.
     Over,
+    /// Another request was faster; what was read is out of date.
+    Overtaken,
     Renamed(Renamed),
     SameId,
 }
@@ -227,6 +231,12 @@ impl Shared {
                 }
                 Outcome::Gone if current => return Ok(false),
                 Outcome::Gone => return Err(gone()),
+                Outcome::Overtaken => {
+                    if let (true, Some(credential)) = (in_place, &work.credential) {
+                        desk.state.known = Known::Unread(credential.clone());
+                    }
+                    return Ok(false);
+                }
                 Outcome::Over => {
                     desk.state.done(&work.asked);
                     if in_place {
@@ -356,11 +366,17 @@ impl Shared {
         } else {
             Leave::Alias(until)
         };
+        // Whoever renews moves what lies under the id that was presented. An elevation that came first
+        // has moved it on, and the new id of a mere renewal must not reach what that one was given.
+        let expect = match (work.asked.fate, work.version) {
+            (Fate::Renew, Some(version)) => Expect::Version(version),
+            _ => Expect::Any,
+        };
         let change = self.change(work.asked.delta.clone(), work.asked.edit.clone(), now);
         for _ in 0..DRAWS {
             let new = self.credential(SessionId::generate()?);
             let rotated = store
-                .rotate(&old.key, &new.key, &change, Expect::Any, leave, now)
+                .rotate(&old.key, &new.key, &change, expect, leave, now)
                 .await;
             match gone_is_an_answer(rotated)? {
                 Committed::Yes(_) => {
@@ -373,6 +389,7 @@ impl Shared {
                 }
                 Committed::KeyTaken => {}
                 Committed::Gone => return self.nothing_to_move(store, work, now).await,
+                Committed::Stale(_) if expect != Expect::Any => return Ok(Outcome::Overtaken),
                 Committed::Stale(_) => return Err(breach("rotate")),
             }
         }
@@ -475,11 +492,13 @@ impl Shared {
         let mut prefix = vec![SEALED_COOKIE];
         prefix.extend_from_slice(&now.as_millis().to_le_bytes());
         prefix.extend_from_slice(&meta.idle_deadline(now).as_millis().to_le_bytes());
-        let text = Zeroizing::new(codec::encode(&prefix, &meta, &entries, &work.asked.delta));
+        // Not wiped, unlike keys and tokens: what the session holds lies about in buffers anyway, and
+        // a seal is on its way to the client.
+        let text = codec::encode(&prefix, &meta, &entries, &work.asked.delta);
         let sealed = self
             .ring
             .seal(Purpose::Cookie, &self.seal_context, 1, &text, now)?;
-        let value = Zeroizing::new(URL_SAFE_NO_PAD.encode(sealed));
+        let value = URL_SAFE_NO_PAD.encode(sealed);
         let bytes = self.cookie.name().len() + value.len();
         if bytes > MAX_COOKIE {
             let context =
@@ -494,21 +513,18 @@ impl Shared {
 
 impl Work {
     fn of(state: &State, plan: Plan) -> Self {
-        let (credential, base, frozen) = match &state.known {
-            Known::Live(credential, live) => (
-                credential.clone(),
-                Some((live.meta.clone(), live.entries.clone())),
-                live.frozen,
-            ),
-            Known::Unread(credential) => (Some(credential.clone()), None, false),
-            Known::Ended | Known::Nobody | Known::Unopened(_) => (None, None, false),
+        let (credential, live) = match &state.known {
+            Known::Live(credential, live) => (credential.clone(), Some(live)),
+            Known::Unread(credential) => (Some(credential.clone()), None),
+            Known::Ended | Known::Nobody | Known::Unopened(_) => (None, None),
         };
         Self {
             plan,
             asked: state.asked(),
             credential,
-            base,
-            frozen,
+            base: live.map(|live| (live.meta.clone(), live.entries.clone())),
+            version: live.map(|live| live.version),
+            frozen: live.is_some_and(|live| live.frozen),
         }
     }
 }
