@@ -92,9 +92,6 @@ impl Model {
 
     pub(in crate::walk) fn elevate(&mut self, request: usize) {
         self.requests[request].elevates = true;
-        if let Some(session) = self.session_of(request) {
-            session.perhaps_elevated = true;
-        }
         self.rotate(request);
     }
 

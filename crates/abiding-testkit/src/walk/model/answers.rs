@@ -126,14 +126,17 @@ impl Model {
                         "the request was given session {session}, which it did not present"
                     ));
                 }
-                let generation = presented.map(|token| self.tokens[token].generation);
-                let generation = generation.unwrap_or_default();
+                let token = presented.map(|token| &self.tokens[token]);
+                let known = token.map(|token| (token.generation, token.may_be_elevated));
+                let (generation, elevated) = known.unwrap_or_default();
                 self.moved(request, session, generation, now);
+                // A renewed id has the privileges of the one that was presented, and no others.
                 let signed_in = self.requests[request].subject.is_some();
-                // As it is: a renewal that begins under the old id while somebody elevates the session,
-                // or within the grace after it, takes the privileges along to an id of its own.
-                let inherited = self.sessions[session].perhaps_elevated && !signed_in;
-                (session, generation + u32::from(signed_in), inherited)
+                (
+                    session,
+                    generation + u32::from(signed_in),
+                    elevated && !signed_in,
+                )
             }
             None => (self.begun(request, &seen, now)?, 0, false),
         };
@@ -195,7 +198,6 @@ impl Model {
             generation: 0,
             ended: false,
             perhaps_ended: is_ending,
-            perhaps_elevated: this.elevates,
             acknowledged: seen.writes.clone(),
             removed: BTreeSet::new(),
             counted: seen.count,

@@ -48,7 +48,6 @@ pub(super) struct SessionModel {
     /// For certain.
     ended: bool,
     perhaps_ended: bool,
-    perhaps_elevated: bool,
     /// Writes that must be there, and writes that must not.
     acknowledged: BTreeSet<usize>,
     removed: BTreeSet<usize>,
