@@ -46,7 +46,7 @@ impl CookieSpec {
     /// # Errors
     /// [`ConfigError::Cookie`] for a name that is not a token (RFC 9110, 5.6.2).
     pub fn host(name: &str) -> Result<Self, ConfigError> {
-        Self::build(&format!("__Host-Http-{name}"), None, true)
+        Self::build("__Host-Http-", name, None, true)
     }
 
     /// A cookie of a domain and the hosts below it: `__Secure-NAME`. Any of those hosts can then shadow it.
@@ -66,7 +66,7 @@ impl CookieSpec {
                 remedy: "name a domain of at least two labels, like `example.org`, without a leading dot",
             });
         }
-        Self::build(&format!("__Secure-{name}"), Some(domain), true)
+        Self::build("__Secure-", name, Some(domain), true)
     }
 
     /// A cookie that also travels over plain http, without a prefix: for development on this machine.
@@ -74,26 +74,30 @@ impl CookieSpec {
     /// # Errors
     /// [`ConfigError::Cookie`] for a name that is not a token.
     pub fn danger_insecure(name: &str) -> Result<Self, ConfigError> {
-        Self::build(name, None, false)
+        Self::build("", name, None, false)
     }
 
-    fn build(name: &str, domain: Option<&str>, secure: bool) -> Result<Self, ConfigError> {
+    fn build(
+        prefix: &str,
+        bare: &str,
+        domain: Option<&str>,
+        secure: bool,
+    ) -> Result<Self, ConfigError> {
         let is_token =
             |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-        let bare = name
-            .trim_start_matches("__Host-Http-")
-            .trim_start_matches("__Secure-");
+        let name = format!("{prefix}{bare}");
         if bare.is_empty() || name.len() > 128 || !name.bytes().all(is_token) {
             return Err(ConfigError::Cookie {
-                value: name.into(),
+                value: name,
                 remedy: "use letters, digits, `-` and `_`; the prefix is added by itself",
             });
         }
-        if bare.to_ascii_lowercase().starts_with("__host-")
-            || bare.to_ascii_lowercase().starts_with("__secure-")
-        {
+        // Browsers know them in any case of letters.
+        let folded = bare.to_ascii_lowercase();
+        let prefixes = ["__host-", "__http-", "__secure-"];
+        if prefixes.iter().any(|prefix| folded.starts_with(prefix)) {
             return Err(ConfigError::Cookie {
-                value: name.into(),
+                value: bare.into(),
                 remedy: "leave the prefix out: it is added where the attributes allow it",
             });
         }
@@ -231,6 +235,10 @@ mod tests {
             "sid\u{e9}",
             "__Host-sid",
             "__secure-sid",
+            "__Secure-sid",
+            "__Host-Http-sid",
+            "__Http-sid",
+            "__HTTP-sid",
             &"n".repeat(129),
         ] {
             assert!(CookieSpec::host(name).is_err(), "{name:?}");
