@@ -3,4 +3,5 @@
 mod caught;
 mod flawed;
 mod memory;
+mod privileges;
 mod walk;
