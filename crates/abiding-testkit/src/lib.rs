@@ -1,8 +1,8 @@
 //! Proves that a session store keeps the promises of `abiding`.
 //!
 //! For whoever writes a store, inside the project or outside it: everything here goes by the public
-//! traits of the core. For whoever tests an application: [`ManualClock`] moves time, [`Faulty`] makes
-//! a store fail.
+//! interface of the core. For whoever tests an application: [`ManualClock`] moves time, [`Faulty`] makes
+//! a store fail, [`cancel_at_every_await`] cuts a request off.
 //!
 //! # A store of your own
 //! Implement [`abiding::Store`], and [`Sweep`](abiding::store::Sweep), [`Scan`](abiding::store::Scan)
@@ -34,6 +34,17 @@
 //! let store = abiding::MemoryStore::new();
 //! block_on(conformance::create::create_refuses_an_existing_key(&store));
 //! block_on(conformance::race::fifty_concurrent_commits_keep_fifty_keys(&store, Crowd::in_one_task()));
+//! ```
+//!
+//! # Everything at once
+//! Promises that hold one by one may still fail together. [`walk::run`] sends thousands of random
+//! requests through a manager to the store, with faults, and holds what comes back against a model:
+//!
+//! ```
+//! # use abiding::MemoryStore as MyStore;
+//! use abiding_testkit::walk;
+//!
+//! walk::run(20, 1, MyStore::new).unwrap_or_else(|failure| panic!("{failure}"));
 //! ```
 //!
 //! # What it does not look at

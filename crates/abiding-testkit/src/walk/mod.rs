@@ -16,6 +16,8 @@
 //! assert!(tally.acknowledged > 0, "{tally:?}");
 //! ```
 //!
+//! The walk sweeps, so it wants a store, or a namespace of one, to itself.
+//!
 //! A failure names the seed of its history and tells the shortest form of it that still fails;
 //! `walk::run(1, seed, ..)` replays it. A store outside the process decides part of the order itself, so
 //! there the history is told as it was, and a replay may need many tries.
