@@ -35,6 +35,8 @@ pub struct Cookie {
     pub value: String,
     /// Whether scripts are kept from it.
     pub http_only: bool,
+    /// Whether it is sent over trustworthy connections alone.
+    pub secure: bool,
     /// `Strict`, `Lax` or `None`.
     pub same_site: String,
     /// When it ends, in seconds since 1970; `None` for a cookie that ends with the browser.
@@ -195,10 +197,11 @@ impl Browser {
             name,
             value,
             http_only,
+            secure,
             same_site,
             expiry,
         } = cookie;
-        let mut again = json!({ "name": name, "value": value, "httpOnly": http_only, "sameSite": same_site, "path": "/" });
+        let mut again = json!({ "name": name, "value": value, "httpOnly": http_only, "secure": secure, "sameSite": same_site, "path": "/" });
         if let Some(expiry) = expiry {
             again["expiry"] = json!(expiry);
         }
@@ -316,6 +319,7 @@ impl Cookie {
             name: text(cookie["name"].clone()),
             value: text(cookie["value"].clone()),
             http_only: cookie["httpOnly"] == true,
+            secure: cookie["secure"] == true,
             same_site: text(cookie["sameSite"].clone()),
             expiry: cookie["expiry"].as_u64(),
         }

@@ -13,6 +13,7 @@ use crate::{leash::Leashed, scratch::Scratch};
 #[derive(Debug)]
 pub struct Demo {
     running: Option<Leashed>,
+    profile: &'static str,
     store: &'static str,
     /// Where it listens, `http://127.0.0.1:PORT`.
     origin: String,
@@ -25,6 +26,7 @@ impl Demo {
     pub fn start(store: &'static str) -> Self {
         let mut demo = Self {
             running: None,
+            profile: "development",
             store,
             origin: "http://127.0.0.1:0".to_owned(),
             scratch: Scratch::new("demo"),
@@ -51,6 +53,12 @@ impl Demo {
         self.run();
     }
 
+    /// Starts it again as it would run in production, with the keys and data it has.
+    pub fn restart_in_production(&mut self) {
+        self.profile = "production";
+        self.kill_and_restart();
+    }
+
     /// Lets `seconds` go by, as far as sessions are concerned; a second call counts from the same beginning.
     pub fn at_second(&self, seconds: u64) {
         fs::write(self.clock(), seconds.to_string()).expect("the clock can be moved");
@@ -67,7 +75,7 @@ impl Demo {
         let mut command = Command::new(program());
         command
             .env("ABIDING_DATA", self.data())
-            .env("ABIDING_PROFILE", "development")
+            .env("ABIDING_PROFILE", self.profile)
             .env("ABIDING_STORE", self.store)
             .env("ABIDING_TEST_CLOCK", self.clock())
             .env("PORT", self.origin.rsplit(':').next().unwrap_or("0"))

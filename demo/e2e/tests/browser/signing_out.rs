@@ -63,3 +63,28 @@ fn a_renewed_session_has_a_new_cookie_and_keeps_its_answers() {
     stage.go("/membership/personal");
     stage.holds("personal", PERSONAL);
 }
+
+#[test]
+fn a_browser_keeps_the_cookie_of_production_and_lets_it_go() {
+    let Some(mut stage) = Stage::set() else {
+        return;
+    };
+    stage.demo.restart_in_production();
+    stage.go("/membership");
+    stage.take("personal", PERSONAL);
+    stage.holds("contact", &[("email", "")]);
+    let cookies = stage.browser.cookies();
+    let [cookie] = cookies.as_slice() else {
+        panic!("{cookies:?}")
+    };
+    assert!(cookie.name.starts_with("__Host-"), "{}", cookie.name);
+    assert!(cookie.secure && cookie.http_only);
+
+    stage.go("/debug/session.json");
+    assert_eq!(stage.browser.test_id("problem-status").text(), "Error 404");
+
+    // A removal that lacks what the name demands would leave it where it is.
+    stage.go("/session");
+    stage.browser.test_id("end-session").follow();
+    assert_eq!(stage.browser.cookies(), []);
+}

@@ -60,6 +60,15 @@ impl Stage {
         self.browser.test_id("continue").follow();
     }
 
+    /// Leaves the field and waits until this many drafts of the page have been answered.
+    pub(crate) fn drafts_are_answered(&self, count: usize) {
+        let _ = self.browser.run(&format!(
+            "document.activeElement.blur();
+             const drafts = () => performance.getEntriesByName(location.href + '/draft').length;
+             while (drafts() < {count}) await new Promise(requestAnimationFrame)"
+        ));
+    }
+
     /// Fills the form from the first step on, to where the review is shown.
     pub(crate) fn fill_all(&self) {
         self.go("/membership");

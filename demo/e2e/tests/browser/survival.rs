@@ -61,11 +61,7 @@ fn what_is_typed_and_not_sent_survives_as_well() {
     // Typed, and the field left: the page keeps a draft.
     stage.answer("first_names", "Sipho");
     stage.answer("surname", "Dlamini");
-    let _ = stage.browser.run(
-        "document.activeElement.blur();
-         const drafts = () => performance.getEntriesByName(location.href + '/draft').length;
-         while (drafts() < 2) await new Promise(requestAnimationFrame)",
-    );
+    stage.drafts_are_answered(2);
     assert_eq!(stage.browser.test_id("draft-status").text(), "Saved.");
     stage.demo.kill_and_restart();
     stage.go("/membership");
