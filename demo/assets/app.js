@@ -28,11 +28,18 @@ function keepDrafts(form) {
   // One after the other: the last value of a field is the one that stays, and a first draft, which
   // begins the session, has brought its cookie before the next request leaves.
   let sent = Promise.resolve();
+  // The session ended: the next page is to say so before it saves anything.
+  const askToBeToldOfTheEnd = () => {
+    const field = document.createElement("input");
+    Object.assign(field, { type: "hidden", name: "go", value: "ended" });
+    form.append(field);
+  };
   const send = async (answer) => {
     try {
       const signal = AbortSignal.timeout(3000);
       const reply = await fetch(form.dataset.draft, { method: "POST", body: answer, signal });
       status.textContent = reply.ok ? "Saved." : "Not saved yet: continue to save this step.";
+      if (reply.status === 409) askToBeToldOfTheEnd();
     } catch {
       status.textContent = "Not saved yet: the server does not answer. Your text is still here.";
     }
@@ -43,6 +50,7 @@ function keepDrafts(form) {
     if (!field.name || field.type === "submit") return;
     const unticked = field.type === "checkbox" && !field.checked;
     const answer = new URLSearchParams([[field.name, unticked ? "" : field.value]]);
+    if (form.querySelector("[name=go][value=anew]")) answer.append("go", "anew");
     pending += 1;
     sent = sent.then(() => send(answer));
   });

@@ -89,18 +89,10 @@ async fn save(
     let step = Step::named(&slug).ok_or_else(Problem::not_found)?;
     let Form(form) = form?;
     let answers = Answers::of_form(step, &form);
-    if says(&form, "anew") {
-        // Looking first lets what is kept next begin a session in place of the one that ended.
-        session.standing().await?;
-    }
-    answers.keep(&session)?;
-    match session.save().await {
-        Err(error) if error.kind() == ErrorKind::Gone => {
-            let reason = Reason::EndedBeforeSaving;
-            let page = pages::step(step, &answers, &[], reason, app.today());
-            return Ok((StatusCode::CONFLICT, page).into_response());
-        }
-        outcome => outcome?,
+    // A draft may have found out before, and with it went the cookie.
+    if says(&form, "ended") || !keep(&session, &answers, &form).await? {
+        let page = pages::step(step, &answers, &[], Reason::EndedBeforeSaving, app.today());
+        return Ok((StatusCode::CONFLICT, page).into_response());
     }
     if let (true, Some(previous)) = (says(&form, "back"), step.previous()) {
         return Ok(to_step(previous.slug).into_response());
@@ -121,9 +113,30 @@ async fn draft(
 ) -> Result<StatusCode, Problem> {
     let step = Step::named(&slug).ok_or_else(Problem::not_found)?;
     let Form(form) = form?;
-    Answers::of_partial_form(step, &form).keep(&session)?;
-    session.save().await?;
-    Ok(StatusCode::NO_CONTENT)
+    let answers = Answers::of_partial_form(step, &form);
+    let kept = keep(&session, &answers, &form).await?;
+    Ok(if kept {
+        StatusCode::NO_CONTENT
+    } else {
+        StatusCode::CONFLICT
+    })
+}
+
+/// Keeps the answers, unless the session has ended.
+async fn keep(
+    session: &Session,
+    answers: &Answers,
+    form: &[(String, String)],
+) -> Result<bool, Problem> {
+    if says(form, "anew") {
+        // Looking first lets what is kept next begin a session in place of the one that ended.
+        session.standing().await?;
+    }
+    answers.keep(session)?;
+    match session.save().await {
+        Err(error) if error.kind() == ErrorKind::Gone => Ok(false),
+        outcome => Ok(outcome.map(|()| true)?),
+    }
 }
 
 /// The last step: everything at a glance.

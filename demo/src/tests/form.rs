@@ -418,3 +418,31 @@ async fn a_visitor_whose_session_ended_is_told_at_the_first_look() {
         "/membership/contact"
     );
 }
+
+#[tokio::test]
+async fn a_draft_into_an_ended_session_begins_a_new_one_only_for_who_was_told() {
+    let stage = Stage::set(StoreKind::Sqlite);
+    let mut visitor = stage.visitor();
+    visitor.post("/membership/personal", FORM[0].1).await;
+    stage.at_second(3 * 60 * 60);
+    let mut untold = visitor.another_tab();
+    let path = "/membership/personal/draft";
+    assert_eq!(
+        untold.post(path, &[("surname", "late")]).await.status,
+        StatusCode::CONFLICT
+    );
+    assert_eq!(
+        untold
+            .post("/membership/personal", &[("go", "ended")])
+            .await
+            .status,
+        StatusCode::CONFLICT
+    );
+    let told = visitor
+        .post(path, &[("surname", "Dlamini"), ("go", "anew")])
+        .await;
+    assert_eq!(told.status, StatusCode::NO_CONTENT);
+    let page = visitor.get("/membership/personal").await;
+    assert!(page.tag("field-surname").unwrap().contains("Dlamini"));
+    assert!(!page.body.contains("Nomvula"), "the ended session is back");
+}
