@@ -38,4 +38,5 @@ mod sealed;
 mod secrecy;
 mod settling;
 mod signing;
+mod sockets;
 mod typed;
