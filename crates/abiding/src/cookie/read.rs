@@ -5,6 +5,8 @@
 //! 3. Two cookies of the name cannot be told apart, so neither is believed (RFC 6265bis, 4.2.2).
 //! 4. Several `Cookie` headers are read as one (RFC 9113, 8.2.3), up to [`MAX_BYTES`] in all.
 
+use memchr::memchr;
+
 /// What is read of a request's cookies, in bytes; whatever sends more is not a browser.
 const MAX_BYTES: usize = 64 * 1024;
 
@@ -28,13 +30,18 @@ pub(crate) fn find<'a>(headers: impl IntoIterator<Item = &'a [u8]>, name: &str) 
         if bytes > MAX_BYTES {
             return Presented::TooLarge;
         }
-        for pair in header.split(|&byte| byte == b';') {
-            let Some(value) = value_of(pair, name.as_bytes()) else {
-                continue;
+        let mut rest = Some(header);
+        while let Some(pairs) = rest {
+            // A sealed cookie is long: looking at its bytes one by one would show in the numbers.
+            let (pair, more) = match memchr(b';', pairs) {
+                Some(end) => (&pairs[..end], Some(&pairs[end + 1..])),
+                None => (pairs, None),
             };
-            match found {
-                Presented::Nothing => found = Presented::Value(value),
-                _ => return Presented::Duplicate,
+            rest = more;
+            match (value_of(pair, name.as_bytes()), &found) {
+                (None, _) => {}
+                (Some(value), Presented::Nothing) => found = Presented::Value(value),
+                (Some(_), _) => return Presented::Duplicate,
             }
         }
     }
