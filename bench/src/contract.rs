@@ -1,6 +1,6 @@
 //! What the endpoints take and hold: the sample session and the parameters of the queries.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -19,11 +19,16 @@ pub fn sample() -> Map<String, Value> {
     serde_json::from_str(include_str!("../sample.json")).expect("sample.json is a JSON object")
 }
 
-/// The sample session key by key, in the order of [`SAMPLE_KEYS`].
+/// The sample session key by key, in the order of [`SAMPLE_KEYS`]. Parsed once.
 ///
 /// # Panics
 /// If `sample.json` lacks a key.
-pub fn sample_entries() -> Vec<(&'static str, Value)> {
+pub fn sample_entries() -> &'static [(&'static str, Value)] {
+    static ENTRIES: LazyLock<Vec<(&str, Value)>> = LazyLock::new(parse_entries);
+    &ENTRIES
+}
+
+fn parse_entries() -> Vec<(&'static str, Value)> {
     let sample = sample();
     SAMPLE_KEYS
         .map(|key| {
@@ -37,10 +42,10 @@ pub fn sample_entries() -> Vec<(&'static str, Value)> {
 
 /// The sample session with strings in place of all values, as long in JSON as the values are.
 pub fn sample_texts() -> Vec<(&'static str, String)> {
-    let as_long_as = |value: Value| "x".repeat(value.to_string().len().saturating_sub(2));
+    let as_long_as = |value: &Value| "x".repeat(value.to_string().len().saturating_sub(2));
     sample_entries()
-        .into_iter()
-        .map(|(key, value)| (key, as_long_as(value)))
+        .iter()
+        .map(|(key, value)| (*key, as_long_as(value)))
         .collect()
 }
 

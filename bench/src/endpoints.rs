@@ -14,14 +14,6 @@ use crate::contract::{Get, Keys, Set, sample_entries};
 
 /// All endpoints: `/plain` outside the session layer, the others within it.
 pub fn router(manager: Manager) -> Router {
-    let sample = sample_entries();
-    let login = async move |session: Session| -> Answer {
-        session.renew();
-        for (key, value) in &sample {
-            session.insert(key, value)?;
-        }
-        Ok("ok".into_response())
-    };
     Router::new()
         .route("/get", get(value))
         .route("/idle", get("ok"))
@@ -34,6 +26,14 @@ pub fn router(manager: Manager) -> Router {
         .route("/write", get(write))
         .layer(SessionLayer::new(manager))
         .route("/plain", get("ok"))
+}
+
+async fn login(session: Session) -> Answer {
+    session.renew();
+    for (key, value) in sample_entries() {
+        session.insert(key, value)?;
+    }
+    Ok("ok".into_response())
 }
 
 async fn read(session: Session) -> Answer {

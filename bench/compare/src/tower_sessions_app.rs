@@ -17,14 +17,6 @@ pub(crate) fn router(store: impl SessionStore + Clone) -> Router {
     let layer = SessionManagerLayer::new(store)
         .with_secure(false)
         .with_expiry(lifetime());
-    let sample = sample_entries();
-    let login = async move |session: Session| -> Answer {
-        session.cycle_id().await?;
-        for (key, value) in &sample {
-            session.insert(key, value).await?;
-        }
-        Ok("ok".into_response())
-    };
     Router::new()
         .route("/get", get(value))
         .route("/idle", get("ok"))
@@ -37,6 +29,14 @@ pub(crate) fn router(store: impl SessionStore + Clone) -> Router {
         .route("/write", get(write))
         .layer(layer)
         .route("/plain", get("ok"))
+}
+
+async fn login(session: Session) -> Answer {
+    session.cycle_id().await?;
+    for (key, value) in sample_entries() {
+        session.insert(key, value).await?;
+    }
+    Ok("ok".into_response())
 }
 
 async fn read(session: Session) -> Answer {

@@ -107,7 +107,10 @@ pub(crate) async fn measure(
     let mut samples = Vec::new();
     // The first round warms both up and counts for nothing.
     for round in 0..=plan.rounds {
-        for endpoint in ["/plain"].into_iter().chain(ENDPOINTS) {
+        for endpoint in ["/plain"]
+            .into_iter()
+            .chain(ENDPOINTS.into_iter().filter(|path| plan.measures(path)))
+        {
             sides.reverse();
             for side in &mut *sides {
                 let sample = side.sample(endpoint, requests, round).await?;

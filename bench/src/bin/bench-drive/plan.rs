@@ -67,6 +67,8 @@ pub(crate) struct Plan {
     pub(crate) rounds: usize,
     pub(crate) requests: Option<usize>,
     pub(crate) only_check: bool,
+    /// The endpoints to measure besides `/plain`, unless all of them.
+    pub(crate) endpoints: Vec<String>,
 }
 
 pub(crate) const USAGE: &str = "\
@@ -79,12 +81,17 @@ usage: bench-drive all | PAIR... [options]      pairs: memory cookie sqlite
   --rounds N          interleaved rounds (default: 15)
   --requests N        requests to an endpoint in a round (default: 8000, SQLite 2000)
   --json FILE         write the figures there as well
+  --endpoint PATH     measure this one besides /plain, and no other; may be repeated (default: all)
   --check             only see whether every endpoint answers as it should";
 
 impl Plan {
     /// The plan of this process.
     pub(crate) fn from_command_line() -> Result<Self, String> {
         Self::parse(env::args().skip(1))
+    }
+
+    pub(crate) fn measures(&self, endpoint: &str) -> bool {
+        self.endpoints.is_empty() || self.endpoints.iter().any(|asked| asked == endpoint)
     }
 
     fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self, String> {
@@ -101,6 +108,7 @@ impl Plan {
             rounds: 15,
             requests: None,
             only_check: false,
+            endpoints: Vec::new(),
         };
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
@@ -117,6 +125,7 @@ impl Plan {
                 "--connections" => plan.connections = number(&value()?)?,
                 "--rounds" => plan.rounds = number(&value()?)?,
                 "--requests" => plan.requests = Some(number(&value()?)?),
+                "--endpoint" => plan.endpoints.push(value()?),
                 "--check" => plan.only_check = true,
                 "all" => plan.pairs.extend(PAIRS),
                 name => match PAIRS.iter().find(|pair| pair.name == name) {

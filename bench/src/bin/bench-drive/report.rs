@@ -60,7 +60,12 @@ impl Report {
                 goal,
             }
         };
-        ENDPOINTS.into_iter().zip(pair.goals).map(row).collect()
+        let measured = |endpoint| of(samples, true, endpoint).next().is_some();
+        let endpoints = ENDPOINTS.into_iter().zip(pair.goals);
+        endpoints
+            .filter(|(endpoint, _)| measured(endpoint))
+            .map(row)
+            .collect()
     }
 
     pub(crate) fn plain(samples: &[Sample]) -> [Spread; 2] {
