@@ -335,7 +335,7 @@ pub(crate) fn text(answer: Value) -> String {
 }
 
 /// How long to look for an element that is not there yet.
-const PATIENCE_MS: u32 = 5_000;
+const PATIENCE_MS: u32 = 10_000;
 
 /// No window, no sandbox (the tests may run as root), and nothing sent on the browser's own account. No name resolves, so that
 /// whatever a page asks of another host fails, and is seen in `requests`.
