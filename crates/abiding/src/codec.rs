@@ -13,7 +13,12 @@
 //! Integers are little-endian, instants in milliseconds; a varint is LEB128 of at most four bytes,
 //! in its shortest form. Duplicate keys, lengths past the end and unknown versions are refused.
 
-use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use serde::{
     Deserialize, Deserializer, Serialize,
@@ -160,6 +165,8 @@ impl Meta {
 pub(crate) struct Entries {
     buffer: Arc<[u8]>,
     start: usize,
+    /// Where the frames begin, in the order of their keys; made when one is looked for among many.
+    places: OnceLock<Arc<[usize]>>,
 }
 
 impl Default for Entries {
@@ -167,6 +174,7 @@ impl Default for Entries {
         Self {
             buffer: Arc::new([]),
             start: 0,
+            places: OnceLock::new(),
         }
     }
 }
@@ -174,9 +182,38 @@ impl Default for Entries {
 impl Entries {
     /// The encoded value at `key`.
     pub(crate) fn find(&self, key: &str) -> Option<&[u8]> {
-        self.frames()
-            .find(|frame| frame.key == key.as_bytes())
-            .map(|frame| frame.value)
+        const FEW: usize = 32;
+        for (number, frame) in self.frames().enumerate() {
+            if number == FEW {
+                return self.find_among_many(key.as_bytes());
+            }
+            if frame.key == key.as_bytes() {
+                return Some(frame.value);
+            }
+        }
+        None
+    }
+
+    fn find_among_many(&self, key: &[u8]) -> Option<&[u8]> {
+        let frame = |place| {
+            let bytes = self.bytes().get(place..).unwrap_or_default();
+            Reader { bytes }.frame().ok()
+        };
+        let key_at = |place: &usize| frame(*place).map(|frame| frame.key);
+        let places = self.places.get_or_init(|| {
+            let mut at = 0;
+            let mut places: Vec<_> = self
+                .frames()
+                .map(|frame| {
+                    at += frame.len;
+                    at - frame.len
+                })
+                .collect();
+            places.sort_by(|a, b| key_at(a).cmp(&key_at(b)));
+            places.into()
+        });
+        let number = places.binary_search_by(|place| key_at(place).cmp(&Some(key)));
+        frame(places[number.ok()?]).map(|frame| frame.value)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = Entry<'_>> {
@@ -194,6 +231,7 @@ impl Entries {
         Self {
             buffer: out.into(),
             start: 0,
+            places: OnceLock::new(),
         }
     }
 
@@ -242,7 +280,15 @@ pub(crate) fn parse(buffer: Arc<[u8]>, start: usize) -> Result<(Meta, Entries)> 
     let meta = Meta::decode(&mut reader)?;
     let start = buffer.len() - reader.bytes.len();
     check_frames(reader)?;
-    Ok((meta, Entries { buffer, start }))
+    let places = OnceLock::new();
+    Ok((
+        meta,
+        Entries {
+            buffer,
+            start,
+            places,
+        },
+    ))
 }
 
 fn check_frames(mut reader: Reader<'_>) -> Result<()> {
@@ -550,6 +596,24 @@ mod tests {
             entries.iter().map(|entry| entry.key).collect::<Vec<_>>(),
             ["a", "b"]
         );
+    }
+
+    #[test]
+    fn a_value_is_found_among_few_and_among_many() {
+        for keys in [1, 31, 32, 33, 500] {
+            let name = |key: usize| (key * 7_919 % 1_000).to_string();
+            let mut delta = Delta::default();
+            (0..keys).for_each(|key| delta.set(&name(key), name(key).into_bytes()).unwrap());
+            let payload = encode(b"", &meta(), &Entries::default(), &delta);
+            let (_, entries) = parse(payload.into(), 0).unwrap();
+            for key in 0..keys {
+                assert_eq!(entries.find(&name(key)), Some(name(key).as_bytes()));
+            }
+            assert_eq!(
+                (entries.find(""), entries.find("none"), entries.find("~")),
+                (None, None, None)
+            );
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Written by the session, read by the engine and the codec. Knows nothing of what was stored.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     codec::MAX_KEY_LEN,
@@ -17,8 +17,19 @@ pub(crate) struct Delta {
     cleared: u32,
     /// Shared, so that whoever carries them out takes them along at no cost; copied if they change
     /// meanwhile. `None` is an empty list.
-    intents: Option<Arc<Vec<(Box<str>, Intent)>>>,
+    intents: Option<Arc<Intents>>,
 }
+
+#[derive(Clone, Debug, Default)]
+struct Intents {
+    list: Vec<(Box<str>, Intent)>,
+    /// Where each key stands in the list, once there are many: whoever may name the keys of a session
+    /// must not be able to keep the server busy with looking for them.
+    places: Option<HashMap<Box<[u8]>, usize>>,
+}
+
+/// How many keys are looked through one by one.
+const FEW: usize = 32;
 
 /// What shall become of one key.
 #[derive(Clone, PartialEq, Eq)]
@@ -55,9 +66,9 @@ impl Delta {
             return Err(Error::new(ErrorKind::TooLarge, "insert", context));
         }
         let intents = Arc::make_mut(self.intents.get_or_insert_default());
-        match intents.iter_mut().find(|(known, _)| **known == *key) {
-            Some((_, known)) => *known = intent,
-            None => intents.push((key.into(), intent)),
+        match intents.place(key.as_bytes()) {
+            Some(place) => intents.list[place].1 = intent,
+            None => intents.push(key, intent),
         }
         Ok(())
     }
@@ -69,7 +80,9 @@ impl Delta {
 
     /// Takes back whatever was intended with `key`.
     pub(crate) fn forget(&mut self, key: &str) {
-        self.retain(|known, _| known != key);
+        if self.find(key.as_bytes()).is_some() {
+            self.retain(|known, _| known != key);
+        }
     }
 
     pub(crate) fn clear(&mut self) {
@@ -81,9 +94,11 @@ impl Delta {
     /// Takes back whatever was intended with the keys that `keep` refuses.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&str, &Intent) -> bool) {
         if let Some(intents) = &mut self.intents
-            && !intents.iter().all(|(key, intent)| keep(key, intent))
+            && !intents.list.iter().all(|(key, intent)| keep(key, intent))
         {
-            Arc::make_mut(intents).retain(|(key, intent)| keep(key, intent));
+            let intents = Arc::make_mut(intents);
+            intents.list.retain(|(key, intent)| keep(key, intent));
+            intents.note_places();
         }
     }
 
@@ -107,10 +122,9 @@ impl Delta {
 
     /// The same for a key as it lies in a payload, with the intent's number.
     pub(crate) fn find(&self, key: &[u8]) -> Option<(usize, &Intent)> {
-        let mut intents = self.list().iter().enumerate();
-        intents
-            .find(|(_, (known, _))| known.as_bytes() == key)
-            .map(|(number, (_, intent))| (number, intent))
+        let intents = self.intents.as_ref()?;
+        let place = intents.place(key)?;
+        Some((place, &intents.list[place].1))
     }
 
     pub(crate) fn intents(&self) -> impl Iterator<Item = (&str, &Intent)> {
@@ -123,7 +137,7 @@ impl Delta {
     }
 
     fn list(&self) -> &[(Box<str>, Intent)] {
-        self.intents.as_ref().map_or(&[], |intents| &***intents)
+        self.intents.as_ref().map_or(&[], |intents| &intents.list)
     }
 
     /// Whether everything that was there before shall go.
@@ -153,9 +167,63 @@ impl Delta {
     }
 }
 
+impl Intents {
+    fn place(&self, key: &[u8]) -> Option<usize> {
+        match &self.places {
+            Some(places) => places.get(key).copied(),
+            None => self
+                .list
+                .iter()
+                .position(|(known, _)| known.as_bytes() == key),
+        }
+    }
+
+    fn push(&mut self, key: &str, intent: Intent) {
+        let place = self.list.len();
+        self.list.push((key.into(), intent));
+        match &mut self.places {
+            Some(places) => drop(places.insert(key.as_bytes().into(), place)),
+            None if place == FEW => self.note_places(),
+            None => {}
+        }
+    }
+
+    fn note_places(&mut self) {
+        let places = self
+            .list
+            .iter()
+            .map(|(key, _)| key.as_bytes().into())
+            .zip(0..);
+        self.places = (self.list.len() > FEW).then(|| places.collect());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_keys_are_kept_apart_like_few() {
+        let mut delta = Delta::default();
+        for round in [b"1", b"2"] {
+            (0..100).for_each(|key| delta.set(&key.to_string(), round.to_vec()).unwrap());
+        }
+        delta.forget("7");
+        delta.forget("never there");
+        delta.remove("9");
+        assert_eq!(delta.len(), 99);
+        for key in 0..100 {
+            let expected = match key {
+                7 => None,
+                9 => Some(Intent::Remove),
+                _ => Some(Intent::Set(b"2".to_vec())),
+            };
+            assert_eq!(delta.intent(&key.to_string()), expected.as_ref(), "{key}");
+        }
+        delta.retain(|key, _| key == "8");
+        assert_eq!((delta.len(), delta.intent("8").is_some()), (1, true));
+        assert_eq!(delta.intent("10"), None);
+    }
 
     fn set(delta: &mut Delta, key: &str) {
         delta.set(key, b"1".to_vec()).unwrap();

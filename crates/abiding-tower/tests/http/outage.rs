@@ -12,6 +12,7 @@ use crate::{
 };
 
 on_each_store![
+    a_flood_of_keys_is_refused_in_time,
     a_failed_touch_does_not_fail_who_only_read,
     a_failing_sweep_is_tried_again,
     a_failure_can_be_shown_as_a_page,
@@ -231,4 +232,29 @@ async fn a_failing_sweep_is_tried_again(stage: Stage) {
     sweeper.abort();
     stage.clock.set(abiding_testkit::ManualClock::START);
     assert_eq!(stage.records().await, [], "swept, and not only over");
+}
+
+/// A form of a hundred thousand fields, each a key: refused as too large, and before anybody notices.
+async fn a_flood_of_keys_is_refused_in_time(stage: Stage) {
+    let browser = visitor(&stage).await;
+    let flood = |session: Session| async move {
+        for key in 0..100_000 {
+            session.insert(&key.to_string(), &0)?;
+        }
+        for key in 0..100_000 {
+            assert!(session.contains(&key.to_string()).await?);
+        }
+        assert_eq!(session.keys().await?.len(), 100_001);
+        Ok(())
+    };
+    let started = tokio::time::Instant::now();
+    let answer = stage.request(&browser, flood).await;
+    // A pass for each key takes minutes; this takes a second on a slow machine.
+    assert!(
+        started.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        started.elapsed()
+    );
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(stage.shown(&browser).await, "n=0");
 }

@@ -215,6 +215,8 @@ impl MemoryStore {
                 return Ok(Committed::Stale(found));
             }
             let moved = change.apply_moving(&found, to)?;
+            // Listed before it is unlisted: whoever ends the subject's sessions meanwhile waits for it.
+            self.list(moved.subject, to);
             self.remove(old_shard, &from);
             let left = match leave {
                 Leave::Alias(until) => Row::Alias { to: *to, until },
@@ -225,10 +227,9 @@ impl MemoryStore {
             };
             self.list(left.subject().copied(), &from);
             old_shard.insert(from, Box::new(left));
-            let (version, subject) = (moved.version, moved.subject);
+            let version = moved.version;
             let new_shard = pick(Self::index(to), first, &mut low, high.as_deref_mut());
             new_shard.insert(*to, Box::new(Row::Record(moved)));
-            self.list(subject, to);
             return Ok(Committed::Yes(version));
         }
         Ok(Committed::Gone)
@@ -420,7 +421,6 @@ impl Subjects for MemoryStore {
         except: Option<&StoreKey>,
         now: Timestamp,
     ) -> Result<usize> {
-        let except = except.and_then(|key| self.with_living(key, now, |key, _| *key));
         let mut ended = 0;
         loop {
             // Again until none is left: one that is rotated meanwhile is listed under its new key.
@@ -428,15 +428,25 @@ impl Subjects for MemoryStore {
                 .get(subject)
                 .cloned()
                 .unwrap_or_default();
-            let mut others = keys.iter().filter(|key| Some(**key) != except).peekable();
-            if others.peek().is_none() {
-                return Ok(ended);
+            let mut others = 0;
+            for key in &keys {
+                // Looked up for each, since the one to be spared may be rotated meanwhile too.
+                let spared = except.and_then(|key| self.with_living(key, now, |key, _| *key));
+                if spared == Some(*key) {
+                    continue;
+                }
+                others += 1;
+                let mut shard = self.shard(key);
+                let row = shard.get(key);
+                if row.is_some_and(|row| row.subject() == Some(subject)) {
+                    let row = self.remove(&mut shard, key);
+                    let is_living =
+                        |row| matches!(row, Row::Record(record) if !record.is_expired_at(now));
+                    ended += usize::from(row.is_some_and(is_living));
+                }
             }
-            for key in others {
-                let removed = self.remove(&mut self.shard(key), key);
-                ended += usize::from(
-                    removed.is_some_and(|row| matches!(row, Row::Record(_)) && !row.is_over(now)),
-                );
+            if others == 0 {
+                return Ok(ended);
             }
         }
     }
