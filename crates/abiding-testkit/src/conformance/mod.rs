@@ -246,6 +246,7 @@ macro_rules! promises {
             ],
             [
                 a_rotation_that_races_with_end_subject_saves_nothing
+                end_subject_spares_the_excepted_one_while_it_is_rotated
             ]
         }
     };

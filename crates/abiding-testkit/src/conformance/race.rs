@@ -12,7 +12,7 @@ use super::probe::{Probe, at, no_error, nothing, pairs, record, set};
 use crate::run::{Boxed, Crowd};
 
 /// How often a race is run whose outcome hangs on a moment.
-const ROUNDS: usize = 12;
+pub(super) const ROUNDS: usize = 40;
 
 /// Fifty requests, each with a key of its own on one session: fifty keys.
 pub async fn fifty_concurrent_commits_keep_fifty_keys<S: Store>(store: &S, crowd: Crowd<'_>) {

@@ -5,7 +5,10 @@ use abiding::{
     store::{Committed, Expect, Leave, Subjects, sample},
 };
 
-use super::probe::{LIFE, Probe, at, no_error, nothing, record, set};
+use super::{
+    probe::{LIFE, Probe, at, no_error, nothing, record, set},
+    race::ROUNDS,
+};
 use crate::run::{Boxed, Crowd};
 
 /// Somebody who has sessions in no other test.
@@ -204,7 +207,7 @@ pub async fn a_rotation_that_races_with_end_subject_saves_nothing<S: Subjects>(
     crowd: Crowd<'_>,
 ) {
     let (probe, ada) = (Probe(store), Somebody::new());
-    for _ in 0..12 {
+    for _ in 0..ROUNDS {
         let old = probe.put(&ada.record()).await;
         let keys: Vec<_> = (0..3).map(|_| sample::key()).collect();
         let mut contenders: Vec<Boxed<'_, ()>> = vec![];
@@ -224,5 +227,33 @@ pub async fn a_rotation_that_races_with_end_subject_saves_nothing<S: Subjects>(
             assert!(!probe.lives(key, 1).await);
         }
         assert_eq!(listed(store, &ada, 1).await, []);
+    }
+}
+
+/// Whoever ends all other sessions keeps their own, also if another tab renews it at that moment.
+pub async fn end_subject_spares_the_excepted_one_while_it_is_rotated<S: Subjects>(
+    store: &S,
+    crowd: Crowd<'_>,
+) {
+    let (probe, ada) = (Probe(store), Somebody::new());
+    for _ in 0..ROUNDS {
+        let (own, other) = (
+            probe.put(&ada.record()).await,
+            probe.put(&ada.record()).await,
+        );
+        let mut contenders: Vec<Boxed<'_, ()>> = vec![];
+        for _ in 0..3 {
+            contenders.push(Box::pin(async {
+                probe.moved(&own, Leave::Alias(at(100)), 1).await;
+            }));
+        }
+        contenders.push(Box::pin(async {
+            assert_eq!(end(store, &ada, Some(&own), 1).await, 1);
+        }));
+        crowd.all(contenders).await;
+        let kept = probe.found(&own, 1).await.key;
+        assert_eq!(listed(store, &ada, 1).await, [kept]);
+        assert!(!probe.lives(&other, 1).await);
+        probe.delete(&own, 1).await;
     }
 }

@@ -17,14 +17,15 @@ impl Browser {
 
     /// The cookie that an answer sets, as it would be sent back.
     fn close(&self, session: &Session) -> Option<String> {
-        let closing = block_on(self.manager.close(session, false)).unwrap();
+        let closing = block_on(self.manager.close(session, false)).expect("memory does not fail");
         let header = closing.set_cookie.as_deref()?;
         header.split(';').next().map(Into::into)
     }
 
     fn is_elevated(&self, cookie: &str) -> bool {
         let session = self.manager.open([cookie.as_bytes()]);
-        block_on(session.info()).unwrap().unwrap().elevated
+        let info = block_on(session.info()).expect("memory does not fail");
+        info.is_some_and(|info| info.elevated)
     }
 }
 
