@@ -64,15 +64,19 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         if this.settling.is_none() {
-            let answer = ready!(this.handler.poll(context));
+            let mut answer = ready!(this.handler.poll(context));
             let Some((manager, session)) = this.open.take() else {
                 return Poll::Ready(answer);
             };
             // An error of the service has no response to put a cookie on: as if the handler had not ended.
-            let Ok(response) = &answer else {
+            let Ok(response) = &mut answer else {
                 return Poll::Ready(answer);
             };
             if manager.close_untouched(&session) {
+                return Poll::Ready(answer);
+            }
+            if let Some(closing) = manager.close_at_once(&session) {
+                settled(response, closing);
                 return Poll::Ready(answer);
             }
             let failed = response.status().is_server_error();
@@ -94,9 +98,7 @@ where
         };
         match closed {
             Ok(closing) => {
-                tracing::debug!(session = %closing.summary, "settled");
-                headers::apply(response.headers_mut(), &closing);
-                response.extensions_mut().insert(closing.summary);
+                settled(&mut response, closing);
                 Poll::Ready(Ok(response))
             }
             // What the handler says was done was not done: its answer must not leave.
@@ -109,6 +111,12 @@ where
             }
         }
     }
+}
+
+fn settled<R>(response: &mut Response<R>, closing: Closing) {
+    tracing::debug!(session = %closing.summary, "settled");
+    headers::apply(response.headers_mut(), &closing);
+    response.extensions_mut().insert(closing.summary);
 }
 
 impl<F: Future> fmt::Debug for ResponseFuture<F> {

@@ -144,6 +144,12 @@ impl State {
         }
     }
 
+    /// Whether the handler left anything to be carried out.
+    pub(crate) fn asks_anything(&self) -> bool {
+        let changes = !self.delta.is_empty() || !self.edit.is_empty() || self.fate != Fate::Keep;
+        changes || self.touch || self.ambiguous || self.ends.is_some()
+    }
+
     /// Ends the session as far as this request can see; what is written from now on is another one.
     pub(crate) fn end(&mut self) {
         let ending = match std::mem::replace(&mut self.known, Known::Nobody) {

@@ -83,6 +83,19 @@ impl Manager {
         !desk.state.accessed && !desk.state.ambiguous
     }
 
+    /// Settles a request that leaves nothing to be carried out: one that only read, say. The next most
+    /// common case, without an await. To be called after [`close_untouched`](Self::close_untouched); if
+    /// it answers `None`, it is [`close`](Self::close)'s turn.
+    pub fn close_at_once(&self, session: &Session) -> Option<Closing> {
+        let mut desk = lock(session.desk());
+        if desk.failure.is_some() || desk.state.asks_anything() {
+            return None;
+        }
+        let plan = engine::settle(&self.0.policy, &desk.state, self.0.clock.now());
+        let idle = (None, Step::Nothing, CookieStep::Nothing);
+        ((plan.end, plan.store, plan.cookie) == idle).then(|| desk.leave(plan))
+    }
+
     /// Whether this manager has opened `session`.
     pub fn opened(&self, session: &Session) -> bool {
         Arc::ptr_eq(&self.0, session.shared())
@@ -124,18 +137,23 @@ impl Manager {
         if let Some(failure) = failure {
             return Err(failure);
         }
-        let mut desk = lock(desk);
-        desk.left = true;
-        Ok(Closing {
-            set_cookie: desk.set_cookie.take(),
-            accessed: desk.state.accessed,
+        Ok(lock(desk).leave(plan))
+    }
+}
+
+impl Desk {
+    fn leave(&mut self, plan: Plan) -> Closing {
+        self.left = true;
+        Closing {
+            set_cookie: self.set_cookie.take(),
+            accessed: self.state.accessed,
             summary: Summary {
-                reads: desk.reads,
-                commits: desk.commits,
-                saved: desk.saved,
+                reads: self.reads,
+                commits: self.commits,
+                saved: self.saved,
                 plan: Some(plan),
             },
-        })
+        }
     }
 }
 
@@ -248,7 +266,9 @@ impl Shared {
                     desk.state.done(&work.asked);
                     if current || work.plan.cookie == CookieStep::Remove {
                         let cookie = self.same_cookie(work, now);
-                        desk.set_cookie = cookie.or(desk.set_cookie.take());
+                        if cookie.is_some() {
+                            desk.set_cookie = cookie;
+                        }
                     }
                     if let (true, Step::Commit, Some(credential)) =
                         (in_place, work.plan.store, &work.credential)
