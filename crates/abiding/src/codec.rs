@@ -304,11 +304,10 @@ fn check_frames(mut reader: Reader<'_>) -> Result<()> {
             return Err(corrupt("text that is not UTF-8"));
         }
         let known = if count < FEW {
-            let bit = 1
-                << key
-                    .iter()
-                    .fold(0_u8, |sum, byte| sum.wrapping_mul(31) ^ byte)
-                    % 64;
+            let sum = key
+                .iter()
+                .fold(0_u8, |sum, byte| sum.wrapping_mul(31) ^ byte);
+            let bit = 1 << (sum % 64);
             let known = seen & bit != 0 && few[..count].contains(&key);
             seen |= bit;
             few[count] = key;

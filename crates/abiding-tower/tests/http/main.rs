@@ -4,6 +4,12 @@
 //! writes on the spot, the clock stands still until it is moved, and the store fails when told to. A
 //! *scar* is a class of failures seen in published session libraries; the test guards against it.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::unit_arg,
+    reason = "tests: what fails is the test, and `Ok(session.renew())` is a handler in a line"
+)]
+
 /// Plays each of these on a stage over every store.
 macro_rules! on_each_store {
     ($($play:ident),+ $(,)?) => {

@@ -89,7 +89,8 @@ async fn an_outage_is_never_taken_for_no_session(stage: Stage) {
 
 /// Call by call: before its effect the session is as it was, after it (the reply was lost) as it should be.
 async fn a_store_that_fails_at_any_call_fails_the_request_and_loses_nothing(stage: Stage) {
-    let acts: [(Operation, fn(Session) -> Result<(), Failure>, &str); 4] = [
+    type Act = fn(Session) -> Result<(), Failure>;
+    let acts: [(Operation, Act, &str); 4] = [
         (
             Operation::Commit,
             |session| Ok(session.insert("n", &1)?),

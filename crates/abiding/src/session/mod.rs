@@ -217,8 +217,8 @@ impl Session {
             self.read().await?;
             // Not under the lock: the closure may use the session.
             let old: Option<Box<[u8]>> = lock(&self.desk).state.value(key).map(Into::into);
-            let decode = |value: &Box<[u8]>| codec::decode_value(key, value);
-            let new = f(old.as_ref().map(decode).transpose()?)?;
+            let decode = |value| codec::decode_value(key, value);
+            let new = f(old.as_deref().map(decode).transpose()?)?;
             let (credential, asked, version, change) = {
                 let mut desk = lock(&self.desk);
                 let state = &mut desk.state;
