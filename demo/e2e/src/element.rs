@@ -17,8 +17,6 @@ pub struct Element<'b> {
 pub enum Key {
     /// Enter, which sends a form.
     Enter,
-    /// Space, which presses a button or ticks a box.
-    Space,
     /// Tab, which goes to the next field.
     Tab,
 }
@@ -95,7 +93,6 @@ impl<'b> Element<'b> {
     pub fn press(&self, key: Key) {
         let code = match key {
             Key::Enter => "\u{e007}",
-            Key::Space => " ",
             Key::Tab => "\u{e004}",
         };
         self.post("value", &json!({ "text": code }));
