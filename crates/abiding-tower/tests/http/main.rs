@@ -32,6 +32,7 @@ macro_rules! on_each_store {
 mod browser;
 mod stage;
 
+mod crowded;
 mod deadline;
 mod expiry;
 mod identity;

@@ -292,7 +292,11 @@ impl Shared {
         let mut desk = lock(desk);
         if !desk.state.is_asked(&work.asked) {
             desk.state.done(&work.asked);
-            return Ok(true);
+            return match desk.state.known {
+                // It was over by somebody else's doing, and what was to begin anew was dropped with it.
+                Known::Ended => Err(gone()),
+                _ => Ok(true),
+            };
         }
         if desk.left { Err(left()) } else { Ok(false) }
     }

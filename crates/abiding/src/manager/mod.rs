@@ -10,9 +10,10 @@
 //! | the handler answers 5xx | its changes are kept, or dropped with [`ManagerBuilder::discard_on_server_error`] |
 //! | the handler panics, or the client goes away before it is done | nothing of the request is kept, except what `update` and `save` had committed |
 //! | the client goes away during the commit | the whole change is in, or none of it |
-//! | the body is streamed, or the connection upgraded | the session is settled when the head of the response is ready; later changes need [`Session::save`] |
+//! | the body is streamed, or the connection upgraded | the session is settled when the head of the response is ready; later changes need [`Session::save`], which refuses what would need a cookie |
 //! | the store fails | the request fails (503), also a reading one; a failed touch alone is only logged |
 //! | the session ended while the request ran | what it wrote is dropped and the request fails (409); who only read gets the answer |
+//! | another task of the request ends or renames the session during a `save` or `update` | that is what counts: nothing is written to what has ended, and a write follows the new id |
 
 mod build;
 mod close;
