@@ -19,6 +19,7 @@ on_each_store![
     a_second_renewal_through_the_alias_makes_no_third_id,
     a_second_sign_in_from_the_snapshot_keeps_the_form,
     a_session_that_is_over_cannot_be_elevated,
+    a_snapshot_signs_nobody_in,
     a_sign_in_after_an_end_begins_a_session_of_its_own,
     a_slow_renewal_of_an_ended_session_brings_no_cookie_back,
     after_a_logout_what_is_set_is_a_session_of_its_own,
@@ -139,6 +140,22 @@ async fn what_is_updated_after_a_sign_in_is_not_seen_through_the_old_id(stage: S
         stage.shown(&browser).await,
         "form=\"typed\" balance=100 visits=1"
     );
+}
+
+/// LC-8: whoever signs in again and then out is out, also under the id in between.
+async fn a_snapshot_signs_nobody_in(stage: Stage) {
+    let mut browser = form(&stage).await;
+    stage.visit(&mut browser, sign_in).await.text();
+    let between = browser.clone();
+    stage.visit(&mut browser, sign_in).await.text();
+    let leave = |session: Session| async move { Ok(session.logout()) };
+    stage.visit(&mut browser, leave).await.text();
+    assert_eq!(stage.request(&between, who).await.text(), "nobody");
+    let about = |session: Session| async move {
+        let info = session.info().await?.unwrap();
+        Ok(format!("{:?} {:?}", info.subject, info.authenticated))
+    };
+    assert_eq!(stage.request(&between, about).await.text(), "None None");
 }
 
 /// Scar 5: destructive steps happen at commit only.

@@ -13,7 +13,8 @@
 //! 5. A change is committed as a change. One that changes nothing is none.
 //! 6. A use is written down when the last one is older than the touch threshold.
 //! 7. A cookie is sent when its value or lifetime changed, or when an older key had signed it.
-//! 8. Reading through an alias or a snapshot sends no cookie: the browser has a newer one.
+//! 8. A snapshot shows data and signs nobody in.
+//! 9. Reading through an alias or a snapshot sends no cookie: the browser has a newer one.
 
 #[cfg(test)]
 mod tests;

@@ -119,7 +119,12 @@ impl Shared {
         if record.is_expired_at(now) {
             return Ok(None);
         }
-        let opened = self.sealer.open(&found.key, record, now)?;
+        let mut opened = self.sealer.open(&found.key, record, now)?;
+        if let (true, Some((meta, _))) = (found.frozen, &mut opened) {
+            // A logout ends the session, and knows nothing of the snapshot: what stays of it for its
+            // grace is data for a page that was under way, and signs nobody in.
+            (meta.subject, meta.authenticated, meta.elevated_until) = (None, None, None);
+        }
         Ok(opened.map(|(meta, entries)| Live {
             meta,
             entries,
