@@ -69,9 +69,12 @@ async fn signing_in_takes_a_new_id_and_freezes_the_old_one(stage: Stage) {
     let count = |session: Session| async move {
         Ok(session.update("n", |_: Option<u32>| 1).await?.to_string())
     };
+    let refused = stage.request(&before, write).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
     assert_eq!(
-        stage.request(&before, write).await.status,
-        StatusCode::CONFLICT
+        refused.set_cookie(),
+        None,
+        "it would take the newer cookie away"
     );
     assert_eq!(
         stage.request(&before, count).await.status,

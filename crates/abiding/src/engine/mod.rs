@@ -194,9 +194,18 @@ pub(crate) enum Known {
     /// Nothing was presented that a key vouches for.
     Nobody,
     /// A cookie's value at which nobody looked yet.
-    Unopened(Box<[u8]>),
+    Unopened(Unopened),
     /// A genuine token; the store was not asked yet.
     Unread(Credential),
+}
+
+/// What a browser sent; a genuine one is as good as the session.
+pub(crate) struct Unopened(pub(crate) Box<[u8]>);
+
+impl fmt::Debug for Unopened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
 }
 
 /// What a genuine token tells.

@@ -90,7 +90,7 @@ fn elevate(state: &mut State) {
 fn who_does_not_look_causes_nothing() {
     check(Known::Nobody, 0, |_| {}, "store: nothing, cookie: nothing");
     check(
-        Known::Unopened((*b"token").into()),
+        Known::Unopened(Unopened((*b"token").into())),
         20,
         |_| {},
         "store: nothing, cookie: nothing",

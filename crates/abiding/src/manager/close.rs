@@ -19,7 +19,7 @@ use crate::{
     id::{SessionId, random_bytes},
     keyring::Purpose,
     record::Version,
-    session::{Desk, Session, lock},
+    session::{Desk, ROUNDS, Session, lock},
     store::{Change, Committed, Created, DynStore, Expect, Leave, MetaEdit},
 };
 
@@ -171,7 +171,7 @@ impl Manager {
 impl Shared {
     /// Carries out what is pending. What could not be carried out stays pending.
     pub(crate) async fn perform(&self, desk: &Mutex<Desk>) -> Result<Plan> {
-        loop {
+        for _ in 0..ROUNDS {
             let now = self.clock.now();
             let mut work = self.work(desk, now).await?;
             let Place::Store(store) = &self.place else {
@@ -195,8 +195,11 @@ impl Shared {
             if self.settle(desk, &**store, &work, outcome, now).await? {
                 return Ok(work.plan);
             }
-            // Another task of this request gave the session a new id: what is left is looked at anew.
+            // Another task of this request gave the session a new id, or another request changed what is
+            // to be renewed: what is left is looked at anew.
         }
+        let context = "too many requests change the session at once";
+        Err(Error::new(ErrorKind::Contended, "commit", context))
     }
 
     async fn carry_out(
@@ -241,7 +244,7 @@ impl Shared {
             let current = desk.state.is_asked(&work.asked);
             match outcome {
                 Outcome::Gone if in_place => {
-                    if work.credential.is_some() && desk.is_new_to_it() {
+                    if work.credential.is_some() && !work.frozen && desk.is_new_to_it() {
                         // It may have been over for long. Without this the next write would fail as well.
                         desk.set_cookie = Some(Zeroizing::new(self.cookie.remove()));
                     }
@@ -360,7 +363,12 @@ impl Shared {
         Err(every_id_taken("create"))
     }
 
-    async fn commit(&self, store: &dyn DynStore, work: &Work, now: Timestamp) -> Result<Outcome> {
+    async fn commit(
+        &self,
+        store: &dyn DynStore,
+        work: &mut Work,
+        now: Timestamp,
+    ) -> Result<Outcome> {
         let Some(credential) = &work.credential else {
             return Ok(Outcome::Gone);
         };
@@ -368,7 +376,13 @@ impl Shared {
         let committed = store.commit(&credential.key, &change, Expect::Any, now);
         match gone_is_an_answer(committed.await)? {
             Committed::Yes(_) => Ok(Outcome::SameId),
-            Committed::Gone => Ok(Outcome::Gone),
+            Committed::Gone => {
+                // A snapshot tells that the visitor signed in a moment ago: the browser has a newer
+                // cookie than the one that was sent here, and it must not be taken away.
+                let left = self.load(credential.clone()).await?;
+                work.frozen = matches!(left, Known::Live(_, live) if live.frozen);
+                Ok(Outcome::Gone)
+            }
             Committed::KeyTaken | Committed::Stale(_) => Err(breach("commit")),
         }
     }

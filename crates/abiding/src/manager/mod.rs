@@ -35,7 +35,7 @@ pub(crate) use close::{breach, gone, gone_is_an_answer, left};
 use crate::{
     clock::{Clock, Timestamp},
     cookie::{self, CookieSpec, Presented},
-    engine::{Known, Policy, State},
+    engine::{Known, Policy, State, Unopened},
     error::{Error, ErrorKind, Result},
     id::Naming,
     keyring::{Context, KeyRing, TokenRejection},
@@ -96,7 +96,7 @@ impl Manager {
     /// nothing is verified, decoded or fetched before the handler looks at the session.
     pub fn open<'a>(&self, cookie_headers: impl IntoIterator<Item = &'a [u8]>) -> Session {
         let (known, ambiguous) = match cookie::find(cookie_headers, self.0.cookie.name()) {
-            Presented::Value(value) => (Known::Unopened(value.into()), false),
+            Presented::Value(value) => (Known::Unopened(Unopened(value.into())), false),
             Presented::Nothing => (Known::Nobody, false),
             Presented::Duplicate => {
                 self.0.rejected.count(Rejection::Duplicate);
@@ -127,7 +127,8 @@ impl Manager {
         }
     }
 
-    /// The living sessions of a subject, the most recently seen first.
+    /// The living sessions of a subject, the most recently seen first. One that cannot be opened is
+    /// logged and left out, so that it does not hide the others.
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] unless the builder was told [`subjects`](ManagerBuilder::subjects).
@@ -136,8 +137,12 @@ impl Manager {
         let mut sessions = Vec::new();
         for key in self.0.ring.subject_keys(&self.0.realm, subject, now) {
             for found in store.of_subject(&key, now).await? {
-                if let Some((meta, entries)) = self.0.sealer.open(&found.key, &found.record, now)? {
-                    sessions.push(Info::of_record(&meta, &entries, &found.record, now));
+                match self.0.sealer.open(&found.key, &found.record, now) {
+                    Ok(Some((meta, entries))) => {
+                        sessions.push(Info::of_record(&meta, &entries, &found.record, now));
+                    }
+                    Ok(None) => {}
+                    Err(error) => tracing::error!(%error, key = ?found.key, "session left out"),
                 }
             }
         }

@@ -6,7 +6,7 @@ use super::{Place, Rejection, Shared};
 use crate::{
     clock::Timestamp,
     codec,
-    engine::{Credential, Known, Live, State},
+    engine::{Credential, Known, Live, State, Unopened},
     error::Result,
     keyring::{Opened, Purpose},
     record::{Found, Version},
@@ -19,7 +19,7 @@ impl Shared {
     /// Looks at the cookie's value, once, when the handler first looks at the session. No I/O.
     pub(crate) fn present(&self, state: &mut State) {
         state.accessed = true;
-        let Known::Unopened(value) = &state.known else {
+        let Known::Unopened(Unopened(value)) = &state.known else {
             return;
         };
         let opened = match &self.place {

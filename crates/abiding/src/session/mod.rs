@@ -32,7 +32,7 @@ use crate::{
 
 /// How often an update is computed anew because another one came first. Every round somebody gets
 /// through, so so many would have to be under way on one session.
-const UPDATE_ROUNDS: usize = 1_000;
+pub(crate) const ROUNDS: usize = 1_000;
 
 /// A visitor's session, during one request. Clones are the same session.
 #[derive(Clone)]
@@ -209,7 +209,7 @@ impl Session {
         key: &str,
         mut f: impl FnMut(Option<T>) -> Result<Option<Vec<u8>>>,
     ) -> Result<()> {
-        for _ in 0..UPDATE_ROUNDS {
+        for _ in 0..ROUNDS {
             if lock(&self.desk).state.signs_in() {
                 // What is committed under the old id would be seen through the snapshot that stays there.
                 self.save().await?;

@@ -3,7 +3,7 @@
 //! Made by the manager from a delta; the store calls [`Change::apply`] on the record as it finds it.
 //! The change carries the means to open and to seal the record, so the store needs no key.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
     clock::Timestamp,
@@ -74,7 +74,7 @@ impl Change {
 }
 
 /// What shall become of the library's own part of a session.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct MetaEdit {
     pub(crate) absolute_deadline: Option<Timestamp>,
     pub(crate) idle: Option<Option<Duration>>,
@@ -82,6 +82,17 @@ pub(crate) struct MetaEdit {
     pub(crate) subject: Option<Option<Box<str>>>,
     pub(crate) authenticated: Option<Option<Timestamp>>,
     pub(crate) elevated_until: Option<Option<Timestamp>>,
+}
+
+/// Without the subject: who somebody is has no place in a log.
+impl fmt::Debug for MetaEdit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_empty() {
+            "MetaEdit"
+        } else {
+            "MetaEdit(..)"
+        })
+    }
 }
 
 impl MetaEdit {
