@@ -42,10 +42,9 @@ async fn read(session: Session) -> Answer {
 }
 
 async fn write(session: Session) -> Answer {
-    session
-        .get::<u64>("counter")
-        .await?
-        .ok_or(Failure::NoSession)?;
+    if !session.contains("counter").await? {
+        return Err(Failure::NoSession);
+    }
     let counter = session
         .update("counter", |counter: Option<u64>| counter.unwrap_or(0) + 1)
         .await?;

@@ -19,6 +19,7 @@ use check::check;
 use measure::{Visited, measure};
 use plan::{Pair, Plan, Side, USAGE};
 use report::Report;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use server::Server;
 
 fn main() -> ExitCode {
@@ -29,6 +30,9 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if let Err(cause) = share_one_core() {
+        eprintln!("bench-drive: cannot keep to one core, the figures will be less steady: {cause}");
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -43,6 +47,22 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Keeps this process, and the servers that it starts, on the last core: while the driver reads the
+/// answers no server runs, so each finds the next requests of all connections waiting, and what it
+/// spends on going to sleep and waking up does not depend on which of the two is faster.
+fn share_one_core() -> io::Result<()> {
+    let allowed = sched_getaffinity(None)?;
+    let Some(last) = (0..CpuSet::MAX_CPU)
+        .rev()
+        .find(|&core| allowed.is_set(core))
+    else {
+        return Ok(());
+    };
+    let mut one = CpuSet::new();
+    one.set(last);
+    Ok(sched_setaffinity(None, &one)?)
 }
 
 /// Whether every promise of our server held.
