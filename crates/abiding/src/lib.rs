@@ -33,6 +33,8 @@
 
 mod clock;
 mod codec;
+#[cfg(feature = "flask")]
+pub mod compat;
 mod cookie;
 mod delta;
 mod engine;

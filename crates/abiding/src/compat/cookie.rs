@@ -1,0 +1,232 @@
+//! Flask's session cookie: tagged JSON, compressed when that is shorter, signed with the time.
+//!
+//! Readable by the visitor, not changeable. Nothing is decoded before the signature holds, and a
+//! payload grows to at most [`CookieCodec::MAX_JSON`] bytes. The caller passes the time and the
+//! lifetime.
+
+use std::{
+    io::{Read, Write},
+    time::Duration,
+};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
+
+use super::{
+    Dict, Value,
+    signer::{Derivation, Digest, Refusal, Secrets, Signer, decode_base64},
+    tagged,
+};
+use crate::{
+    clock::Timestamp,
+    error::{Error, ErrorKind, Result},
+};
+
+/// Reads and writes the value of Flask's session cookie.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use abiding::{Timestamp, compat::{Dict, cookie::CookieCodec, signer::Secrets}};
+///
+/// let codec = CookieCodec::new(Secrets::new("dev-secret-key-change-in-production")?);
+/// let now = Timestamp::from_millis(1_770_000_000_000);
+///
+/// let cookie = codec.write(&Dict::new(), now)?;
+/// assert_eq!(cookie, "e30.aYAOgA.KCW6GhmsgvkWOxJ3HJCvbl-bnLw");
+///
+/// let session = codec.read(&cookie, now, Duration::from_secs(86_400))?;
+/// assert_eq!(session, Some(Dict::new()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct CookieCodec {
+    secrets: Secrets,
+    salt: Vec<u8>,
+    derivation: Derivation,
+    digest: Digest,
+    sort_keys: bool,
+    signer: Signer,
+}
+
+impl CookieCodec {
+    /// The longest JSON text that a cookie may unfold to. The cookie itself has about 4 KB.
+    pub const MAX_JSON: usize = 1 << 20;
+
+    /// Flask's own settings: salt `cookie-session`, derivation `hmac`, SHA-1, sorted keys.
+    pub fn new(secrets: Secrets) -> Self {
+        let (salt, derivation, digest) = (b"cookie-session", Derivation::Hmac, Digest::Sha1);
+        Self {
+            signer: Signer::new(&secrets, salt, derivation, digest),
+            secrets,
+            salt: salt.to_vec(),
+            derivation,
+            digest,
+            sort_keys: true,
+        }
+    }
+
+    /// Another salt, for an application that changed `SecureCookieSessionInterface.salt`.
+    #[must_use]
+    pub fn with_salt(mut self, salt: impl AsRef<[u8]>) -> Self {
+        self.salt = salt.as_ref().to_vec();
+        self.keyed()
+    }
+
+    /// Another `key_derivation`.
+    #[must_use]
+    pub fn with_derivation(mut self, derivation: Derivation) -> Self {
+        self.derivation = derivation;
+        self.keyed()
+    }
+
+    /// Another `digest_method`.
+    #[must_use]
+    pub fn with_digest(mut self, digest: Digest) -> Self {
+        self.digest = digest;
+        self.keyed()
+    }
+
+    /// Whether keys are written in order (`app.json.sort_keys`, on by default).
+    #[must_use]
+    pub fn with_sorted_keys(mut self, sort_keys: bool) -> Self {
+        self.sort_keys = sort_keys;
+        self
+    }
+
+    fn keyed(mut self) -> Self {
+        self.signer = Signer::new(&self.secrets, &self.salt, self.derivation, self.digest);
+        self
+    }
+
+    /// The cookie for this session, signed now.
+    ///
+    /// An error of kind [`Encode`](ErrorKind::Encode) names the key and the type that Flask cannot
+    /// write either.
+    pub fn write(&self, session: &Dict, now: Timestamp) -> Result<String> {
+        let json = tagged::write(session, self.sort_keys)?;
+        let packed = pack(json.as_bytes())?;
+        let payload = if packed.len() + 1 < json.len() {
+            format!(".{}", URL_SAFE_NO_PAD.encode(packed))
+        } else {
+            URL_SAFE_NO_PAD.encode(json)
+        };
+        Ok(self.signer.sign_at(&payload, now))
+    }
+
+    /// The session in this cookie. `None` is what Flask answers with a new session: not signed by us,
+    /// too old, or from the future. An error of kind [`Corrupt`](ErrorKind::Corrupt) is what makes
+    /// Flask fail the request: signed by us and unreadable all the same.
+    pub fn read(&self, cookie: &str, now: Timestamp, max_age: Duration) -> Result<Option<Dict>> {
+        match self.signer.unsign_at(cookie, now, max_age) {
+            Ok(payload) => read_payload(payload).map(Some),
+            Err(Refusal::Expired | Refusal::Malformed | Refusal::Signature) => Ok(None),
+        }
+    }
+
+    /// The signer that [`CookieCodec::read`] asks first, for whoever wants to know why not.
+    pub fn signer(&self) -> &Signer {
+        &self.signer
+    }
+}
+
+fn read_payload(payload: &str) -> Result<Dict> {
+    let (packed, payload) = match payload.strip_prefix('.') {
+        Some(packed) => (true, packed),
+        None => (false, payload),
+    };
+    let bytes = decode_base64(payload.as_bytes());
+    let bytes = bytes.ok_or_else(|| corrupt("the payload is not base64"))?;
+    let json = if packed { unpack(&bytes)? } else { bytes };
+    match tagged::read(&json)? {
+        Value::Dict(dict) => Ok(dict),
+        Value::None => Ok(Dict::new()),
+        other => {
+            let context = format!("the payload is a {}, not a dict", other.type_name());
+            Err(Error::new(
+                ErrorKind::Corrupt,
+                "read a Flask cookie",
+                context,
+            ))
+        }
+    }
+}
+
+/// Any zlib stream; what follows its end is ignored, as Python ignores it.
+fn unpack(bytes: &[u8]) -> Result<Vec<u8>> {
+    let mut unpacked = Vec::new();
+    let limit = CookieCodec::MAX_JSON as u64;
+    let read = ZlibDecoder::new(bytes)
+        .take(limit + 1)
+        .read_to_end(&mut unpacked);
+    read.map_err(|error| corrupt("the payload is not a zlib stream").with_source(error))?;
+    if unpacked.len() > CookieCodec::MAX_JSON {
+        return Err(corrupt(
+            "the payload unfolds to more than a cookie can mean",
+        ));
+    }
+    Ok(unpacked)
+}
+
+fn pack(json: &[u8]) -> Result<Vec<u8>> {
+    // The highest effort: on texts this short it is what comes closest to zlib's own level 6.
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+    let packed = encoder.write_all(json).and_then(|()| encoder.finish());
+    packed.map_err(|error| {
+        let context = "the payload cannot be compressed";
+        Error::new(ErrorKind::Encode, "write a Flask cookie", context).with_source(error)
+    })
+}
+
+fn corrupt(context: &'static str) -> Error {
+    Error::new(ErrorKind::Corrupt, "read a Flask cookie", context)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_770_000_000_000);
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn codec() -> CookieCodec {
+        CookieCodec::new(Secrets::new("secret").unwrap())
+    }
+
+    #[test]
+    fn a_zip_bomb_is_refused_though_signed() {
+        let bomb = pack(&vec![b' '; 64 << 20]).unwrap();
+        let payload = format!(".{}", URL_SAFE_NO_PAD.encode(bomb));
+        let signed = codec().signer().sign_at(&payload, NOW);
+        let error = codec().read(&signed, NOW, DAY).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+    }
+
+    #[test]
+    fn nothing_is_decoded_before_the_signature_holds() {
+        let signed = codec().signer().sign_at("not JSON", NOW);
+        assert!(codec().read(&signed, NOW, DAY).is_err());
+        let other = CookieCodec::new(Secrets::new("other").unwrap());
+        assert_eq!(other.read(&signed, NOW, DAY).unwrap(), None);
+    }
+
+    #[test]
+    fn every_setting_makes_another_key() {
+        let mut session = Dict::new();
+        session.insert("user", "42");
+        let codecs = [
+            codec(),
+            codec().with_salt("other"),
+            codec().with_derivation(Derivation::DjangoConcat),
+            codec().with_digest(Digest::Sha256),
+            codec().with_digest(Digest::Sha512),
+        ];
+        for (writer_index, writer) in codecs.iter().enumerate() {
+            let cookie = writer.write(&session, NOW).unwrap();
+            for (index, reader) in codecs.iter().enumerate() {
+                let read = reader.read(&cookie, NOW, DAY).unwrap();
+                assert_eq!(read.is_some(), index == writer_index);
+            }
+        }
+    }
+}

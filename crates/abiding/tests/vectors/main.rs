@@ -1,0 +1,10 @@
+//! Golden vectors: bytes recorded from Flask, Flask-Session and cachelib, read and written by us.
+//!
+//! They lie in `vectors/` at the root of the repository; `ABIDING_VECTORS` names another folder in the
+//! same format. Every test counts its cases and fails if a file holds none.
+
+mod broken;
+mod cookies;
+mod folder;
+mod notation;
+mod sids;
