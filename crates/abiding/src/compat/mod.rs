@@ -3,13 +3,27 @@
 //! Pure functions over bytes: no store, no clock, no I/O. A Flask process and a Rust process can share
 //! a session because both speak these.
 //!
+//! | module | what it reads and writes |
+//! |---|---|
+//! | [`cookie`] | Flask's signed cookie |
+//! | [`sid`] | Flask-Session's session id in a cookie, signed or not |
+//! | [`payload`] | what Flask-Session keeps in a store: [`msgpack`], [`json`], and [`pickle`] on reading |
+//! | [`cachelib`] | the files of cachelib's `FileSystemCache` |
+//! | [`layout`] | store keys, expiry and rows on Redis, memcached and SQL |
+//! | [`signer`] | the signatures underneath |
 //!
 //! Whatever is malformed is an error of kind [`Corrupt`](crate::ErrorKind::Corrupt) or no session,
 //! never a panic, and costs no more than its length suggests: nesting, sizes and counts are bounded.
 
+pub mod cachelib;
 pub mod cookie;
+pub mod json;
 mod json_text;
+pub mod layout;
+pub mod msgpack;
 mod path;
+pub mod payload;
+pub mod pickle;
 pub mod sid;
 pub mod signer;
 mod tagged;

@@ -19,5 +19,5 @@ pub(crate) fn flipped(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
 
 /// Coprime to eight, so that every bit of a byte has its turn.
 fn stride(bytes: &[u8]) -> usize {
-    bytes.len() / 600 * 2 + 1
+    bytes.len() / 150 * 2 + 1
 }

@@ -7,4 +7,7 @@ mod broken;
 mod cookies;
 mod folder;
 mod notation;
+mod payloads;
+mod pickles;
 mod sids;
+mod stores;
