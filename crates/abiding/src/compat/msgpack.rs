@@ -253,24 +253,24 @@ impl<'a> Writer<'a> {
         if let Some(unsigned) = int.as_u64() {
             let bytes = unsigned.to_be_bytes();
             let (code, width) = match unsigned {
-                0..0x80 => return Ok(self.out.push(bytes[7])),
-                0x80..0x100 => (0xcc, 1),
-                0x100..0x1_0000 => (0xcd, 2),
-                0x1_0000..0x1_0000_0000 => (0xce, 4),
-                _ => (0xcf, 8),
+                0..0x80 => (None, 1),
+                0x80..0x100 => (Some(0xcc), 1),
+                0x100..0x1_0000 => (Some(0xcd), 2),
+                0x1_0000..0x1_0000_0000 => (Some(0xce), 4),
+                _ => (Some(0xcf), 8),
             };
-            self.out.push(code);
+            self.out.extend(code);
             self.out.extend_from_slice(&bytes[8 - width..]);
         } else if let Some(negative) = int.as_i64() {
             let bytes = negative.to_be_bytes();
             let (code, width) = match negative {
-                -0x20.. => return Ok(self.out.push(bytes[7])),
-                -0x80.. => (0xd0, 1),
-                -0x8000.. => (0xd1, 2),
-                -0x8000_0000.. => (0xd2, 4),
-                _ => (0xd3, 8),
+                -0x20.. => (None, 1),
+                -0x80.. => (Some(0xd0), 1),
+                -0x8000.. => (Some(0xd1), 2),
+                -0x8000_0000.. => (Some(0xd2), 4),
+                _ => (Some(0xd3), 8),
             };
-            self.out.push(code);
+            self.out.extend(code);
             self.out.extend_from_slice(&bytes[8 - width..]);
         } else {
             return Err(self.refuse("integers below -2**63 or above 2**64 - 1 have no form"));

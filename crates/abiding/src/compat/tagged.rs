@@ -146,7 +146,7 @@ fn parse_http_date(text: &str) -> Option<Datetime> {
     let (day, month, year, clock) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     let month = MONTHS.iter().position(|name| *name == month)? + 1;
     let date = Date::new(
-        year.parse().ok()?,
+        century(year.parse().ok()?),
         u8::try_from(month).ok()?,
         day.parse().ok()?,
     )?;
@@ -155,6 +155,15 @@ fn parse_http_date(text: &str) -> Option<Datetime> {
         date,
         time: time.with_offset(0)?,
     })
+}
+
+/// Python's reader takes a year below 100 for one of 1969 to 2068, four digits or not.
+fn century(year: u16) -> u16 {
+    match year {
+        0..69 => year + 2000,
+        69..100 => year + 1900,
+        _ => year,
+    }
 }
 
 fn http_date(moment: Datetime) -> Option<String> {
@@ -259,10 +268,8 @@ impl<'a> Writer<'a> {
             self.out.push_str("}}");
             return Ok(());
         }
-        if self.sort_keys {
-            if !sort(&mut pairs) {
-                return Err(self.refuse("keys of different types cannot be sorted"));
-            }
+        if self.sort_keys && !sort(&mut pairs) {
+            return Err(self.refuse("keys of different types cannot be sorted"));
         }
         self.out.push('{');
         for (index, (key, value)) in pairs.into_iter().enumerate() {

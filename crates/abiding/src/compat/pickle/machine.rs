@@ -417,9 +417,8 @@ fn parse_int(digits: &str) -> Result<Int, Failed> {
 /// The text of a Python 2 string: quotes off, escapes undone.
 fn unquote(line: &[u8]) -> Result<Vec<u8>, Failed> {
     let malformed = || fail("a Python 2 string is malformed");
-    let inner = match line {
-        [b'\'', inner @ .., b'\''] | [b'"', inner @ .., b'"'] => inner,
-        _ => return Err(malformed()),
+    let ([b'\'', inner @ .., b'\''] | [b'"', inner @ .., b'"']) = line else {
+        return Err(malformed());
     };
     let mut text = Vec::with_capacity(inner.len());
     let mut rest = inner.iter().copied();

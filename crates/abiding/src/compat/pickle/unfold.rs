@@ -71,7 +71,11 @@ fn part(node: &Node, index: usize) -> Option<Id> {
         | Node::Tuple(items) => items.get(index).copied(),
         Node::Dict(_, pairs) => {
             let (key, value) = pairs.get(index / 2)?;
-            Some(if index % 2 == 0 { *key } else { *value })
+            Some(if index.is_multiple_of(2) {
+                *key
+            } else {
+                *value
+            })
         }
     }
 }

@@ -203,11 +203,13 @@ impl fmt::Display for Time {
         let Some(offset) = self.offset else {
             return Ok(());
         };
-        let minutes = (offset + 30_000_000).div_euclid(60_000_000);
-        let (sign, away) = (if minutes < 0 { '-' } else { '+' }, minutes.abs());
+        // To the nearest minute, half of one towards UTC.
+        let seconds = offset.div_euclid(1_000_000);
+        let minutes = (seconds.abs() + 29) / 60;
+        let sign = if seconds < 0 { '-' } else { '+' };
         match minutes {
             0 => f.write_str("Z"),
-            _ => write!(f, "{sign}{:02}:{:02}", away / 60, away % 60),
+            _ => write!(f, "{sign}{:02}:{:02}", minutes / 60, minutes % 60),
         }
     }
 }
@@ -328,7 +330,7 @@ fn digits(text: &str, length: usize) -> Option<u32> {
 }
 
 fn days_in(year: u16, month: u8) -> u8 {
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     match month {
         2 if leap => 29,
         2 => 28,
@@ -407,6 +409,8 @@ mod tests {
             (19_800, "+05:30"),
             (19_820, "+05:30"),
             (-18_045, "-05:01"),
+            (50_430, "+14:00"),
+            (-90, "-00:01"),
         ] {
             let time = Time::new(1, 2, 3, 0)
                 .unwrap()
