@@ -6,11 +6,13 @@ use crate::{
 };
 
 /// The crates whose features a user picks one by one.
-const PICKED_BY_FEATURE: [&str; 2] = ["abiding-stores", "abiding-tower"];
+const PICKED_BY_FEATURE: [&str; 3] = ["abiding", "abiding-stores", "abiding-tower"];
 
 pub(crate) fn run(_: &[String]) -> Outcome {
-    let everything = Step::cargo(&["clippy", "--workspace", "--all-targets"]);
-    let documentation = Step::cargo(&["doc", "--workspace", "--no-deps"]);
+    let flask = ["--features", "abiding/flask"];
+    let everything =
+        Step::cargo(&[&["clippy", "--workspace", "--all-targets"], &flask[..]].concat());
+    let documentation = Step::cargo(&[&["doc", "--workspace", "--no-deps"], &flask[..]].concat());
     let mut steps = vec![
         deny(everything),
         documentation.env("RUSTDOCFLAGS", "-D warnings"),
