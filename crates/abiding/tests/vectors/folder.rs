@@ -96,8 +96,10 @@ fn standard() -> bool {
     setting().is_none()
 }
 
+/// A relative setting starts at the root of the repository, where people stand when they type it.
 fn folder() -> PathBuf {
-    setting().unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../vectors"))
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
+    root.join(setting().unwrap_or_else(|| PathBuf::from("vectors")))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one setting of this test")]
