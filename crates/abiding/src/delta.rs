@@ -4,10 +4,10 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use crate::{
-    codec::MAX_KEY_LEN,
-    error::{Error, ErrorKind, Result},
-};
+use crate::error::{Error, ErrorKind, Result};
+
+/// The longest key of a session, in bytes of UTF-8.
+pub const MAX_KEY_LEN: usize = 255;
 
 /// The intents of a request, in the order in which their keys were first named.
 #[derive(Clone, Debug, Default)]

@@ -48,8 +48,8 @@ mod session;
 pub mod store;
 
 pub use clock::{Clock, SystemClock, Timestamp};
-pub use codec::MAX_KEY_LEN;
 pub use cookie::{CookieSpec, SameSite};
+pub use delta::MAX_KEY_LEN;
 pub use error::{ConfigError, Error, ErrorKind, Result};
 pub use expiry::Expiry;
 pub use id::{SessionId, StoreKey};

@@ -13,18 +13,16 @@
 //! Integers are little-endian, instants in milliseconds; a varint is LEB128 of at most four bytes,
 //! in its shortest form. Duplicate keys, lengths past the end and unknown versions are refused.
 
+mod meta;
+mod value;
+
 use std::{
     collections::HashSet,
-    fmt,
     sync::{Arc, OnceLock},
-    time::Duration,
 };
 
-use serde::{
-    Deserialize, Deserializer, Serialize,
-    de::{DeserializeOwned, MapAccess, Visitor},
-};
-use serde_json::{from_slice, value::RawValue};
+pub(crate) use meta::{MAX_SUBJECT_LEN, Meta};
+pub(crate) use value::{decode_value, encode_value, equal_values};
 
 use crate::{
     clock::Timestamp,
@@ -38,127 +36,8 @@ const VERSION: u8 = 0x01;
 /// The only value format so far: JSON (RFC 8259), UTF-8. The byte leaves room for others.
 const FORMAT_JSON: u8 = 0x01;
 
-/// The longest key of a session, in bytes of UTF-8.
-pub const MAX_KEY_LEN: usize = 255;
-
 /// Room for a seal's tag, so that sealing does not move the buffer.
 const SEAL_ROOM: usize = 64;
-
-/// The longest subject, in bytes of UTF-8.
-pub(crate) const MAX_SUBJECT_LEN: usize = 255;
-
-/// The part of `meta` that is always there: three instants or durations, the handle, the flags.
-const FIXED: usize = 3 * 8 + 12 + 1;
-
-const HAS_AUTHENTICATED: u8 = 1;
-const HAS_ELEVATED: u8 = 1 << 1;
-const HAS_SUBJECT: u8 = 1 << 2;
-const PERSISTENT: u8 = 1 << 3;
-
-/// What the library itself knows of a session; authenticated with the values.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Meta {
-    pub(crate) created: Timestamp,
-    pub(crate) absolute_deadline: Timestamp,
-    /// How long the session may idle; `None` if idling does not end it.
-    pub(crate) idle: Option<Duration>,
-    /// Whether the cookie outlives the browser.
-    pub(crate) persistent: bool,
-    /// Names the session to people; stays the same when the id is renewed.
-    pub(crate) handle: [u8; 12],
-    pub(crate) subject: Option<Box<str>>,
-    pub(crate) authenticated: Option<Timestamp>,
-    pub(crate) elevated_until: Option<Timestamp>,
-}
-
-impl Meta {
-    /// When the session ends unless it is used before.
-    pub(crate) fn idle_deadline(&self, now: Timestamp) -> Timestamp {
-        self.idle.map_or(Timestamp::MAX, |idle| now.after(idle))
-    }
-
-    /// How many bytes [`encode`](Self::encode) writes.
-    fn size(&self) -> usize {
-        let instants = [self.authenticated, self.elevated_until];
-        let subject = self.subject.as_ref().map_or(0, |subject| 1 + subject.len());
-        FIXED + instants.iter().flatten().count() * 8 + subject
-    }
-
-    fn encode(&self, out: &mut Vec<u8>) {
-        let mut flags = 0;
-        flags |= if self.authenticated.is_some() {
-            HAS_AUTHENTICATED
-        } else {
-            0
-        };
-        flags |= if self.elevated_until.is_some() {
-            HAS_ELEVATED
-        } else {
-            0
-        };
-        flags |= if self.subject.is_some() {
-            HAS_SUBJECT
-        } else {
-            0
-        };
-        flags |= if self.persistent { PERSISTENT } else { 0 };
-        let idle = self.idle.map_or(0, |idle| {
-            u64::try_from(idle.as_millis()).unwrap_or(u64::MAX)
-        });
-        out.extend_from_slice(&self.created.as_millis().to_le_bytes());
-        out.extend_from_slice(&self.absolute_deadline.as_millis().to_le_bytes());
-        out.extend_from_slice(&idle.to_le_bytes());
-        out.extend_from_slice(&self.handle);
-        out.push(flags);
-        for instant in [self.authenticated, self.elevated_until]
-            .into_iter()
-            .flatten()
-        {
-            out.extend_from_slice(&instant.as_millis().to_le_bytes());
-        }
-        if let Some(subject) = &self.subject {
-            out.push(u8::try_from(subject.len()).unwrap_or(u8::MAX));
-            out.extend_from_slice(&subject.as_bytes()[..subject.len().min(MAX_SUBJECT_LEN)]);
-        }
-    }
-
-    fn decode(reader: &mut Reader<'_>) -> Result<Self> {
-        let created = reader.timestamp()?;
-        let absolute_deadline = reader.timestamp()?;
-        let idle = u64::from_le_bytes(reader.array()?);
-        let handle = reader.array()?;
-        let flags = reader.byte()?;
-        if flags & !(HAS_AUTHENTICATED | HAS_ELEVATED | HAS_SUBJECT | PERSISTENT) != 0 {
-            return Err(corrupt("unknown flags"));
-        }
-        let authenticated = if flags & HAS_AUTHENTICATED != 0 {
-            Some(reader.timestamp()?)
-        } else {
-            None
-        };
-        let elevated_until = if flags & HAS_ELEVATED != 0 {
-            Some(reader.timestamp()?)
-        } else {
-            None
-        };
-        let subject = if flags & HAS_SUBJECT != 0 {
-            let len = usize::from(reader.byte()?);
-            Some(reader.text(len)?.into())
-        } else {
-            None
-        };
-        Ok(Self {
-            created,
-            absolute_deadline,
-            idle: (idle != 0).then(|| Duration::from_millis(idle)),
-            persistent: flags & PERSISTENT != 0,
-            handle,
-            subject,
-            authenticated,
-            elevated_until,
-        })
-    }
-}
 
 /// The values of a session as they were stored: frames in a shared buffer.
 #[derive(Clone, Debug)]
@@ -378,102 +257,6 @@ fn write_entry(out: &mut Vec<u8>, key: &[u8], value: &[u8]) {
     out.extend_from_slice(value);
 }
 
-/// Encodes a value as it will lie in its frame.
-pub(crate) fn encode_value<T: Serialize + ?Sized>(key: &str, value: &T) -> Result<Vec<u8>> {
-    serde_json::to_vec(value).map_err(|cause| {
-        Error::new(
-            ErrorKind::Encode,
-            "insert",
-            format!("the value at {key:?} cannot be stored; its type must serialize to JSON"),
-        )
-        .with_source(cause)
-    })
-}
-
-/// Decodes a value out of its frame.
-pub(crate) fn decode_value<T: DeserializeOwned>(key: &str, value: &[u8]) -> Result<T> {
-    from_slice(value).map_err(|cause| {
-        Error::new(
-            ErrorKind::Decode,
-            "get",
-            format!(
-                "the value at {key:?} is not a {}",
-                std::any::type_name::<T>()
-            ),
-        )
-        // The cause names types and positions, never the value: serde_json quotes offending strings,
-        // so it is reduced to where it stopped.
-        .with_source(format!(
-            "stopped at column {} ({:?})",
-            cause.column(),
-            cause.classify()
-        ))
-    })
-}
-
-/// Whether two encoded values are the same value: equal bytes, or equal up to the order of object keys.
-/// When in doubt they are not, which costs a write; numbers and strings are compared as they are spelled.
-pub(crate) fn equal_values(a: &[u8], b: &[u8]) -> bool {
-    equal_to_depth(a, b, 32)
-}
-
-fn equal_to_depth(a: &[u8], b: &[u8], depth: u32) -> bool {
-    if a == b {
-        return true;
-    }
-    if a.len() != b.len() || depth == 0 {
-        return false;
-    }
-    let equal = |a: &RawValue, b: &RawValue| {
-        equal_to_depth(a.get().as_bytes(), b.get().as_bytes(), depth - 1)
-    };
-    match (a.first(), b.first()) {
-        (Some(b'['), Some(b'[')) => match (
-            from_slice::<Vec<&RawValue>>(a),
-            from_slice::<Vec<&RawValue>>(b),
-        ) {
-            (Ok(a), Ok(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a, b)),
-            _ => false,
-        },
-        (Some(b'{'), Some(b'{')) => match (from_slice::<Members<'_>>(a), from_slice(b)) {
-            (Ok(Members(a)), Ok(Members(b))) => {
-                let same = |(a, b): (&(_, _), &(_, _))| a.0 == b.0 && equal(a.1, b.1);
-                a.len() == b.len() && a.iter().zip(&b).all(same)
-            }
-            _ => false,
-        },
-        _ => false,
-    }
-}
-
-/// The members of an object in the order of their keys, those of one key in the order they came.
-struct Members<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Gather;
-
-        impl<'de> Visitor<'de> for Gather {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                members.sort_by(|(a, _): &(String, _), (b, _)| a.cmp(b));
-                Ok(Members(members))
-            }
-        }
-
-        deserializer.deserialize_map(Gather)
-    }
-}
-
 struct Reader<'a> {
     bytes: &'a [u8],
 }
@@ -554,6 +337,8 @@ fn corrupt(what: &'static str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn meta() -> Meta {
@@ -660,41 +445,5 @@ mod tests {
                 ErrorKind::Corrupt
             );
         }
-    }
-
-    #[test]
-    fn values_are_equal_whatever_the_order_of_their_keys() {
-        assert!(equal_values(br#"{"a":1,"b":[2]}"#, br#"{"b":[2],"a":1}"#));
-        assert!(!equal_values(br#"{"a":1,"b":[2]}"#, br#"{"b":[1],"a":2}"#));
-        assert!(!equal_values(b"10", b"1"));
-        assert!(equal_values(
-            br#"[{"a":{"b":1,"c":2}}]"#,
-            br#"[{"a":{"c":2,"b":1}}]"#
-        ));
-    }
-
-    /// Numbers of more digits than a machine's are not rounded before they are compared, a key that is
-    /// spelled twice counts twice, and nesting deeper than a stack is no equality.
-    #[test]
-    fn values_that_only_look_equal_are_not() {
-        assert!(!equal_values(
-            b"36893488147419103233",
-            b"36893488147419103234"
-        ));
-        assert!(!equal_values(
-            b"{\"a\":1.00000000000000001}",
-            b"{\"a\":1.00000000000000002}"
-        ));
-        assert!(!equal_values(br#"{"a":1,"a":2}"#, br#"{"a":3,"a":2}"#));
-        let nest = |inner: &str| "[".repeat(100_000) + inner + &"]".repeat(100_000);
-        assert!(!equal_values(nest("1").as_bytes(), nest("2").as_bytes()));
-    }
-
-    #[test]
-    fn a_decode_error_names_the_key_and_not_the_value() {
-        let error = decode_value::<u64>("pin", br#""hunter2""#).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Decode);
-        assert!(!format!("{error:?}").contains("hunter2"));
-        assert!(error.to_string().contains("\"pin\""));
     }
 }
