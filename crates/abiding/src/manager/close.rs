@@ -1,23 +1,17 @@
-//! The way out: carries out the engine's plan and spells the cookie.
+//! The way out: carries out the engine's plan.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
-use super::{Manager, Place, Shared, open::SEALED_COOKIE};
+use super::{Closing, Manager, Place, Shared, Summary};
 use crate::{
     clock::Timestamp,
-    codec::{self, Entries, Meta},
-    cookie::MAX_COOKIE,
+    codec::{Entries, Meta},
     delta::Delta,
     engine::{self, Asked, CookieStep, Credential, Ending, Fate, Known, Plan, State, Step},
     error::{Error, ErrorKind, Result},
-    id::{SessionId, random_bytes},
-    keyring::Purpose,
+    id::SessionId,
     record::Version,
     session::{Desk, ROUNDS, Session, lock},
     store::{Change, Committed, Created, DynStore, Expect, Leave, MetaEdit},
@@ -25,19 +19,6 @@ use crate::{
 
 /// How often a fresh id is drawn when a store says that one is taken: once is a wonder already.
 const DRAWS: usize = 3;
-
-/// What the adapter adds to the response.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Closing {
-    /// The value of the one `Set-Cookie` header, if there is to be one.
-    pub set_cookie: Option<Zeroizing<String>>,
-    /// Whether the response depends on the session: it needs `Vary: Cookie` and must not be cached
-    /// by others.
-    pub accessed: bool,
-    /// What was done: `read 1, store: commit, cookie: nothing`.
-    pub summary: Summary,
-}
 
 /// A request's work, taken from its state so that no lock is held while it is carried out.
 struct Work {
@@ -180,7 +161,9 @@ impl Shared {
                 }
                 // Nothing is kept before the answer leaves, so all of it stays pending until then.
                 let cookie = match work.plan.cookie {
-                    CookieStep::Seal => Some(self.sealed_cookie(&work, now)?),
+                    CookieStep::Seal => {
+                        Some(self.sealed_cookie(work.base.as_ref(), &work.asked, now)?)
+                    }
                     CookieStep::Remove => Some(Zeroizing::new(self.cookie.remove())),
                     CookieStep::Nothing | CookieStep::Set => None,
                 };
@@ -506,47 +489,6 @@ impl Shared {
             CookieStep::Nothing | CookieStep::Seal => None,
         }
     }
-
-    fn token_cookie(&self, id: &SessionId, meta: &Meta, now: Timestamp) -> Zeroizing<String> {
-        let token = self.ring.token(&self.token_context, id, now);
-        Zeroizing::new(self.cookie.set(&token, engine::max_age(meta, now)))
-    }
-
-    fn sealed_cookie(&self, work: &Work, now: Timestamp) -> Result<Zeroizing<String>> {
-        let (meta, entries) = match &work.base {
-            Some((meta, entries)) => {
-                let mut meta = meta.clone();
-                work.asked.edit.apply(&mut meta);
-                (meta, entries.clone())
-            }
-            None => {
-                let handle = random_bytes("create")?;
-                (
-                    engine::first_meta(&self.policy, &work.asked.edit, handle, now),
-                    Entries::default(),
-                )
-            }
-        };
-        let mut prefix = vec![SEALED_COOKIE];
-        prefix.extend_from_slice(&now.as_millis().to_le_bytes());
-        prefix.extend_from_slice(&meta.idle_deadline(now).as_millis().to_le_bytes());
-        // Not wiped, unlike keys and tokens: what the session holds lies about in buffers anyway, and
-        // a seal is on its way to the client.
-        let text = codec::encode(&prefix, &meta, &entries, &work.asked.delta);
-        let sealed = self
-            .ring
-            .seal(Purpose::Cookie, &self.seal_context, 1, &text, now)?;
-        let value = URL_SAFE_NO_PAD.encode(sealed);
-        let bytes = self.cookie.name().len() + value.len();
-        if bytes > MAX_COOKIE {
-            let context =
-                format!("the cookie would have {bytes} bytes; browsers keep {MAX_COOKIE}");
-            return Err(Error::new(ErrorKind::TooLarge, "seal", context));
-        }
-        Ok(Zeroizing::new(
-            self.cookie.set(&value, engine::max_age(&meta, now)),
-        ))
-    }
 }
 
 impl Work {
@@ -564,32 +506,6 @@ impl Work {
             version: live.map(|live| live.version),
             frozen: live.is_some_and(|live| live.frozen),
         }
-    }
-}
-
-/// What a request did to its session, in words. Holds no secret.
-#[derive(Clone, Debug)]
-pub struct Summary {
-    reads: u32,
-    commits: u32,
-    saved: Option<Plan>,
-    plan: Option<Plan>,
-}
-
-impl fmt::Display for Summary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(plan) = &self.plan else {
-            return f.write_str("untouched");
-        };
-        match (self.reads, self.commits) {
-            (0, 0) => {}
-            (reads, 0) => write!(f, "read {reads}, ")?,
-            (reads, commits) => write!(f, "read {reads}, updated {commits}, ")?,
-        }
-        if let Some(saved) = &self.saved {
-            write!(f, "saved early ({saved}), ")?;
-        }
-        write!(f, "{plan}")
     }
 }
 

@@ -17,6 +17,8 @@
 
 mod build;
 mod close;
+mod closing;
+mod cookies;
 mod open;
 
 use std::{
@@ -29,8 +31,8 @@ use std::{
 };
 
 pub use build::{ClientSideBuilder, ManagerBuilder, Profile};
-pub use close::{Closing, Summary};
 pub(crate) use close::{breach, gone, gone_is_an_answer, left};
+pub use closing::{Closing, Summary};
 
 use crate::{
     clock::{Clock, Timestamp},

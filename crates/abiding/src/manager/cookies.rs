@@ -1,0 +1,70 @@
+//! The cookies that tell a browser of its session: a token, or the session itself, sealed.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use zeroize::Zeroizing;
+
+use super::{Shared, open::SEALED_COOKIE};
+use crate::{
+    clock::Timestamp,
+    codec::{self, Entries, Meta},
+    cookie::MAX_COOKIE,
+    engine::{self, Asked},
+    error::{Error, ErrorKind, Result},
+    id::{SessionId, random_bytes},
+    keyring::Purpose,
+};
+
+impl Shared {
+    /// The cookie of a session in a store.
+    pub(super) fn token_cookie(
+        &self,
+        id: &SessionId,
+        meta: &Meta,
+        now: Timestamp,
+    ) -> Zeroizing<String> {
+        let token = self.ring.token(&self.token_context, id, now);
+        Zeroizing::new(self.cookie.set(&token, engine::max_age(meta, now)))
+    }
+
+    /// The cookie of a client-side session: `base` as it was read, with what was asked for.
+    pub(super) fn sealed_cookie(
+        &self,
+        base: Option<&(Meta, Entries)>,
+        asked: &Asked,
+        now: Timestamp,
+    ) -> Result<Zeroizing<String>> {
+        let (meta, entries) = match base {
+            Some((meta, entries)) => {
+                let mut meta = meta.clone();
+                asked.edit.apply(&mut meta);
+                (meta, entries.clone())
+            }
+            None => {
+                let handle = random_bytes("create")?;
+                (
+                    engine::first_meta(&self.policy, &asked.edit, handle, now),
+                    Entries::default(),
+                )
+            }
+        };
+        let mut prefix = vec![SEALED_COOKIE];
+        prefix.extend_from_slice(&now.as_millis().to_le_bytes());
+        prefix.extend_from_slice(&meta.idle_deadline(now).as_millis().to_le_bytes());
+        // Not wiped, unlike keys and tokens: what the session holds lies about in buffers anyway, and
+        // a seal is on its way to the client.
+        let text = codec::encode(&prefix, &meta, &entries, &asked.delta);
+        let sealed = self
+            .ring
+            .seal(Purpose::Cookie, &self.seal_context, 1, &text, now)?;
+        let value = URL_SAFE_NO_PAD.encode(sealed);
+        let bytes = self.cookie.name().len() + value.len();
+        if bytes > MAX_COOKIE {
+            let context =
+                format!("the cookie would have {bytes} bytes; browsers keep {MAX_COOKIE}");
+            return Err(Error::new(ErrorKind::TooLarge, "seal", context));
+        }
+        Ok(Zeroizing::new(
+            self.cookie.set(&value, engine::max_age(&meta, now)),
+        ))
+    }
+}
