@@ -24,7 +24,7 @@ use abiding::{
 use abiding_bench::{contract::sample_texts, statistics::quantile};
 use abiding_stores::sqlite::SqliteStore;
 use tokio::{
-    task::JoinSet,
+    task::{JoinSet, yield_now},
     time::{Instant, interval, sleep},
 };
 
@@ -36,10 +36,8 @@ const VISITORS: usize = 8;
 const PACE: Duration = Duration::from_millis(10);
 /// How long the visitors are timed before the sweep begins.
 const IDLE: Duration = Duration::from_secs(10);
-/// What one step of the sweep may remove.
-const STEP: usize = 1_000;
-/// The pause between two steps: a sweep is in no hurry.
-const PAUSE: Duration = Duration::from_millis(10);
+/// What one step of the sweep may remove, as `spawn_sweeper` has it.
+const STEP: usize = 500;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -88,12 +86,12 @@ async fn run<S: Sweep>(store: S, sessions: usize, writers: usize) -> Result<(), 
         if !swept.more {
             break;
         }
-        sleep(PAUSE).await;
+        yield_now().await;
     }
     let took = start.elapsed();
     busy.report("while the sweep runs").await?;
     println!(
-        "the sweep removed {removed} in {:.1} s, {steps} steps of up to {STEP} with {PAUSE:?} between them, the longest {:.1} ms",
+        "the sweep removed {removed} in {:.1} s, {steps} steps of up to {STEP}, the longest {:.1} ms",
         took.as_secs_f64(),
         longest.as_secs_f64() * 1e3,
     );
