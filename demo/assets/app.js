@@ -21,10 +21,15 @@ function countDown() {
   }, 1000);
 }
 
-// A changed answer is saved at once, by itself: a crash before the button loses nothing.
+// A changed answer is saved by itself, when the field is left or the typing pauses: a crash before the
+// button loses nothing.
 function keepDrafts(form) {
   const status = form.querySelector("[data-testid=draft-status]");
   let pending = 0;
+  const count = (more) => {
+    pending += more;
+    status.dataset.pending = pending;
+  };
   // One after the other: the last value of a field is the one that stays, and a first draft, which
   // begins the session, has brought its cookie before the next request leaves.
   let sent = Promise.resolve();
@@ -43,18 +48,29 @@ function keepDrafts(form) {
     } catch {
       status.textContent = "Not saved yet: the server does not answer. Your text is still here.";
     }
-    pending -= 1;
+    count(-1);
   };
-  form.addEventListener("change", (event) => {
-    const field = event.target;
+  // What was put on its way last, by name: leaving a field after a pause sends nothing twice.
+  const known = new Map();
+  let pause = 0;
+  const keep = (field) => {
     if (!field.name || field.type === "submit") return;
     const unticked = field.type === "checkbox" && !field.checked;
-    const answer = new URLSearchParams([[field.name, unticked ? "" : field.value]]);
+    const value = unticked ? "" : field.value;
+    if (known.get(field.name) === value) return;
+    known.set(field.name, value);
+    const answer = new URLSearchParams([[field.name, value]]);
     if (form.querySelector("[name=go][value=anew]")) answer.append("go", "anew");
-    pending += 1;
+    count(1);
     sent = sent.then(() => send(answer));
+  };
+  form.addEventListener("change", (event) => keep(event.target));
+  form.addEventListener("input", (event) => {
+    clearTimeout(pause);
+    pause = setTimeout(() => keep(event.target), 700);
   });
   form.addEventListener("submit", async (event) => {
+    clearTimeout(pause);
     if (pending === 0) return;
     event.preventDefault();
     const { submitter } = event;

@@ -60,12 +60,23 @@ impl Stage {
         self.browser.test_id("continue").follow();
     }
 
-    /// Leaves the field and waits until this many drafts of the page have been answered.
+    /// Leaves the field and waits until the drafts of the page, at least so many, have been answered.
     pub(crate) fn drafts_are_answered(&self, count: usize) {
         let _ = self.browser.run(&format!(
             "document.activeElement.blur();
+             const status = document.querySelector('[data-testid=draft-status]');
              const drafts = () => performance.getEntriesByName(location.href + '/draft').length;
-             while (drafts() < {count}) await new Promise(requestAnimationFrame)"
+             while (drafts() < {count} || status.dataset.pending !== '0')
+                 await new Promise(requestAnimationFrame)"
+        ));
+    }
+
+    /// Stays in the field and waits until the server shows this value on the page that is open.
+    pub(crate) fn a_draft_holds(&self, value: &str) {
+        let _ = self.browser.run(&format!(
+            "const page = async () => (await fetch(location.href)).text();
+             while (!(await page()).includes('value=\"{value}\"'))
+                 await new Promise(requestAnimationFrame)"
         ));
     }
 

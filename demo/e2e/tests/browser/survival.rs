@@ -72,6 +72,19 @@ fn what_is_typed_and_not_sent_survives_as_well() {
 }
 
 #[test]
+fn what_is_typed_survives_before_its_field_is_left() {
+    let Some(mut stage) = Stage::set() else {
+        return;
+    };
+    stage.go("/membership");
+    stage.answer("first_names", "Sipho");
+    stage.a_draft_holds("Sipho");
+    stage.demo.kill_and_restart();
+    stage.go("/membership");
+    stage.holds("personal", &[("first_names", "Sipho")]);
+}
+
+#[test]
 fn a_page_that_was_open_while_the_server_died_can_be_sent() {
     let Some(mut stage) = Stage::set() else {
         return;
