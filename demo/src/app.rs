@@ -83,6 +83,7 @@ pub(crate) fn router(app: App, sessions: Manager) -> Router {
         .route("/healthz", get(async || "ok"))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(from_fn(guard::same_origin_only))
+        .layer(from_fn(layout::frame))
         .layer(from_fn_with_state(app.clone(), requests::note))
         .layer(from_fn(layout::fence))
         .with_state(app)

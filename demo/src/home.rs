@@ -5,10 +5,10 @@ use maud::{Markup, html};
 
 use crate::{
     app::App,
-    layout::{Section, page},
+    layout::{Page, Section, page},
 };
 
-pub(crate) async fn show(State(app): State<App>) -> Markup {
+pub(crate) async fn show(State(app): State<App>) -> Page {
     page(
         "Sessions that stay",
         Some(Section::Home),

@@ -19,7 +19,7 @@ use crate::{
     app::App,
     calendar::{remaining, spelled},
     errors::Problem,
-    layout::{Section, notice, page},
+    layout::{Page, Section, notice, page},
     requests::Line,
 };
 
@@ -39,7 +39,7 @@ async fn show(
     session: Session,
     State(app): State<App>,
     headers: HeaderMap,
-) -> Result<Markup, Problem> {
+) -> Result<Page, Problem> {
     let flashes = session.take_flashes().await?;
     let ended = session.standing().await? == Standing::Ended;
     let title = "My session";

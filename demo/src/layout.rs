@@ -1,10 +1,14 @@
 //! The frame around every page, its assets, and the headers that fence it in.
+//!
+//! Handlers answer with a [`Page`], which knows its own part alone; the middleware [`frame`] puts the
+//! rest around it when the handler is done.
 
 use axum::{
+    body::Body,
     extract::Request,
     http::{HeaderName, HeaderValue, header},
     middleware::Next,
-    response::{IntoResponse, Response},
+    response::{Html, IntoResponse, Response},
 };
 use maud::{DOCTYPE, Markup, Render, html};
 
@@ -17,34 +21,69 @@ pub(crate) enum Section {
     Session,
 }
 
-/// A whole page: `title` for the tab, the section it belongs to, and what it shows.
-pub(crate) fn page(title: &str, section: Option<Section>, main: impl Render) -> Markup {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (title) " · abiding" }
-                link rel="stylesheet" href="/assets/app.css";
-                link rel="icon" href="/assets/icon.svg" type="image/svg+xml";
-                script src="/assets/app.js" defer {}
-            }
-            body {
-                a.skip href="#main" data-testid="skip-link" { "Skip to the content" }
-                header.top {
-                    a.brand href="/" { span.mark aria-hidden="true" {} "abiding" }
-                    nav aria-label="Main" {
-                        @for (target, name, testid, this) in NAVIGATION {
-                            a href=(target) data-testid=(testid)
-                                aria-current=[(section == Some(*this)).then_some("page")] { (name) }
+/// A page without its frame.
+#[derive(Clone, Debug)]
+pub(crate) struct Page {
+    title: String,
+    section: Option<Section>,
+    main: Markup,
+}
+
+/// A page: `title` for the tab, the section it belongs to, and what it shows.
+pub(crate) fn page(title: &str, section: Option<Section>, main: impl Render) -> Page {
+    Page {
+        title: title.to_owned(),
+        section,
+        main: main.render(),
+    }
+}
+
+/// The middleware that completes pages.
+pub(crate) async fn frame(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    if let Some(page) = response.extensions_mut().remove::<Page>() {
+        *response.body_mut() = Body::from(page.framed().into_string());
+    }
+    response
+}
+
+impl IntoResponse for Page {
+    fn into_response(self) -> Response {
+        let mut response = Html(()).into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl Page {
+    fn framed(&self) -> Markup {
+        html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="color-scheme" content="light dark";
+                    title { (self.title) " · abiding" }
+                    link rel="stylesheet" href="/assets/app.css";
+                    link rel="icon" href="/assets/icon.svg" type="image/svg+xml";
+                    script src="/assets/app.js" defer {}
+                }
+                body {
+                    a.skip href="#main" data-testid="skip-link" { "Skip to the content" }
+                    header.top {
+                        a.brand href="/" { span.mark aria-hidden="true" {} "abiding" }
+                        nav aria-label="Main" {
+                            @for (target, name, testid, this) in NAVIGATION {
+                                a href=(target) data-testid=(testid)
+                                    aria-current=[(self.section == Some(*this)).then_some("page")] { (name) }
+                            }
                         }
                     }
-                }
-                main #main tabindex="-1" { (main) }
-                footer {
-                    p { "Everything you type here stays on this machine, in one directory." }
+                    main #main tabindex="-1" { (self.main) }
+                    footer {
+                        p { "Everything you type here stays on this machine, in one directory." }
+                    }
                 }
             }
         }

@@ -19,9 +19,8 @@ use axum::{
     response::Redirect,
     routing::{get, post},
 };
-use maud::Markup;
 
-use crate::{app::App, errors::Problem};
+use crate::{app::App, errors::Problem, layout::Page};
 
 use self::{client::Visitor, gate::Gates, race::Outcome};
 
@@ -46,7 +45,7 @@ pub(crate) struct Lab {
     turn: tokio::sync::Mutex<()>,
 }
 
-async fn show(State(app): State<App>) -> Markup {
+async fn show(State(app): State<App>) -> Page {
     let last = *app.lab.last.lock().unwrap_or_else(PoisonError::into_inner);
     pages::lab(last, app.store)
 }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::{
-    layout::{Section, page},
+    layout::{Page, Section, page},
     settings::StoreKind,
 };
 
@@ -13,7 +13,7 @@ use super::{
 };
 
 /// The explanation, the button and, after a run, what came out.
-pub(super) fn lab(last: Option<Outcome>, store: StoreKind) -> Markup {
+pub(super) fn lab(last: Option<Outcome>, store: StoreKind) -> Page {
     let title = "Race lab";
     page(
         title,

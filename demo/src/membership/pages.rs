@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use crate::{
     calendar::{Date, spelled},
-    layout::{Section, notice, page},
+    layout::{Page, Section, notice, page},
 };
 
 use super::{
@@ -39,7 +39,7 @@ pub(crate) fn step(
     complaints: &[Complaint],
     reason: Reason,
     today: Date,
-) -> Markup {
+) -> Page {
     let error = if complaints.is_empty() { "" } else { "Error: " };
     page(
         &format!("{error}{}", step.title),
@@ -64,7 +64,7 @@ pub(crate) fn step(
 }
 
 /// Everything at a glance, and the button that submits.
-pub(crate) fn review(answers: &Answers, identity: &Identity) -> Markup {
+pub(crate) fn review(answers: &Answers, identity: &Identity) -> Page {
     let title = "Review and submit";
     page(
         title,
@@ -100,7 +100,7 @@ pub(crate) fn review(answers: &Answers, identity: &Identity) -> Markup {
 }
 
 /// The number to keep.
-pub(crate) fn done(receipt: &Receipt) -> Markup {
+pub(crate) fn done(receipt: &Receipt) -> Page {
     let title = "Your application was submitted";
     page(
         title,
