@@ -8,6 +8,7 @@ mod calendar;
 mod clock;
 mod database;
 mod errors;
+mod forms;
 mod guard;
 mod home;
 mod inspector;

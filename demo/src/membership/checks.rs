@@ -2,20 +2,16 @@
 //!
 //! A message says what to do and is shown beside its question and in the summary on top.
 
-use crate::calendar::Date;
+use crate::{
+    calendar::Date,
+    forms::{Complaint, is_email},
+};
 
 use super::{
     answers::Answers,
     fields::{Control, Field, Options, STEPS, Step, TICKED},
     identity::Identity,
 };
-
-/// What is wrong with the answer to one question.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Complaint {
-    pub(crate) field: &'static str,
-    pub(crate) message: String,
-}
 
 /// Everything that is wrong with the answers to `step`.
 pub(crate) fn complaints(step: &Step, answers: &Answers, today: Date) -> Vec<Complaint> {
@@ -98,19 +94,6 @@ fn complaint(field: &Field, answers: &Answers, today: Date) -> Option<String> {
 
 fn offers(options: Options, answer: &str) -> bool {
     options.iter().any(|(value, _)| *value == answer)
-}
-
-/// One `@` between two words and a dot in the second: the mail server knows the rest.
-fn is_email(answer: &str) -> bool {
-    let Some((name, host)) = answer.split_once('@') else {
-        return false;
-    };
-    let blank = |c: char| c.is_whitespace() || c == '@';
-    !name.is_empty()
-        && !answer.contains(char::is_whitespace)
-        && !host.contains(blank)
-        && host.contains('.')
-        && host.split('.').all(|label| !label.is_empty())
 }
 
 /// Ten digits from a zero, or nine after `+27`; blanks, hyphens and brackets are how people write.

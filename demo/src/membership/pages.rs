@@ -7,13 +7,14 @@ use maud::{Markup, html};
 
 use crate::{
     calendar::{Date, spelled},
+    forms::{Complaint, summary},
     layout::{Page, Section, notice, page},
 };
 
 use super::{
     answers::Answers,
     application::Receipt,
-    checks::{Complaint, first_incomplete, is_drawing},
+    checks::{first_incomplete, is_drawing},
     fields::{Control, Field, REVIEW, STEPS, Step},
     identity::Identity,
     questions::question,
@@ -57,7 +58,7 @@ pub(crate) fn step(
                 Reason::EndedMeanwhile => (notice("Your session has ended. The form begins anew.")),
                 Reason::NeededFor(title) => (notice(&format!("“{title}” needs this step first."))),
             }
-            (summary(step, complaints))
+            (summary(complaints, |name| target(step, name), "What you typed was saved as it is."))
             (form(step, answers, complaints, reason, today))
         },
     )
@@ -145,25 +146,6 @@ fn progress(present: &str) -> Markup {
                         }
                     }
                 }
-            }
-        }
-    }
-}
-
-fn summary(step: &Step, complaints: &[Complaint]) -> Markup {
-    let count = complaints.len();
-    html! {
-        @if count > 0 {
-            section.summary role="alert" tabindex="-1" aria-labelledby="summary-title" data-testid="error-summary" {
-                h2 #summary-title {
-                    @if count == 1 { "One answer needs another look" } @else { (count) " answers need another look" }
-                }
-                ul {
-                    @for Complaint { field, message } in complaints {
-                        li { a href={ "#" (target(step, field)) } data-testid={ "error-link-" (field) } { (message) } }
-                    }
-                }
-                p.hint { "What you typed was saved as it is." }
             }
         }
     }

@@ -5,9 +5,10 @@
 
 use maud::{Markup, html};
 
+use crate::forms::Complaint;
+
 use super::{
     answers::Answers,
-    checks::Complaint,
     fields::{Control, Field, Options, TICKED},
 };
 

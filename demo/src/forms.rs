@@ -1,0 +1,99 @@
+//! What the forms of every story share: complaints, their summary, and the question with one line.
+//!
+//! Assistive technology finds hint and complaint by `aria-describedby`, and that there is a complaint
+//! by `aria-invalid`. The membership form has kinds of questions of its own: see its `questions`.
+
+use maud::{Markup, html};
+
+/// What is wrong with the answer to one question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Complaint {
+    pub(crate) field: &'static str,
+    pub(crate) message: String,
+}
+
+/// A question that one line answers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Question {
+    pub(crate) name: &'static str,
+    pub(crate) label: &'static str,
+    pub(crate) hint: &'static str,
+    /// The type of the input: `text`, `email`, `password` and the like.
+    pub(crate) kind: &'static str,
+    pub(crate) autocomplete: &'static str,
+}
+
+impl Complaint {
+    /// About the question of that name.
+    pub(crate) fn new(field: &'static str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { field, message }
+    }
+}
+
+impl Question {
+    /// The question with what was typed and what is wrong about it. What is typed into a `password`
+    /// never goes back.
+    pub(crate) fn ask(&self, typed: &str, complaints: &[Complaint]) -> Markup {
+        let Self { name, label, .. } = *self;
+        let complaint = complaints.iter().find(|complaint| complaint.field == name);
+        let told = [
+            complaint.map(|_| format!("{name}-error")),
+            (!self.hint.is_empty()).then(|| format!("{name}-hint")),
+        ];
+        let described = told.into_iter().flatten().collect::<Vec<_>>().join(" ");
+        let typed = (self.kind != "password").then_some(typed);
+        html! {
+            div.question {
+                label for=(name) { (label) }
+                @if !self.hint.is_empty() { p.hint id={ (name) "-hint" } { (self.hint) } }
+                @if let Some(complaint) = complaint {
+                    p.error id={ (name) "-error" } data-testid={ "error-" (name) } {
+                        span.visually-hidden { "Error: " } (complaint.message)
+                    }
+                }
+                input id=(name) name=(name) type=(self.kind) value=[typed]
+                    autocomplete=(self.autocomplete) required
+                    aria-describedby=[(!described.is_empty()).then_some(described)]
+                    aria-invalid=[complaint.map(|_| "true")] data-testid={ "field-" (name) };
+            }
+        }
+    }
+}
+
+/// What is wrong, on top of a page: each complaint leads to the element that `target` names.
+pub(crate) fn summary(
+    complaints: &[Complaint],
+    target: impl Fn(&'static str) -> String,
+    hint: &str,
+) -> Markup {
+    let count = complaints.len();
+    html! {
+        @if count > 0 {
+            section.summary role="alert" tabindex="-1" aria-labelledby="summary-title" data-testid="error-summary" {
+                h2 #summary-title {
+                    @if count == 1 { "One answer needs another look" } @else { (count) " answers need another look" }
+                }
+                ul {
+                    @for Complaint { field, message } in complaints {
+                        li { a href={ "#" (target(field)) } data-testid={ "error-link-" (field) } { (message) } }
+                    }
+                }
+                p.hint { (hint) }
+            }
+        }
+    }
+}
+
+/// One `@` between two words and a dot in the second: the mail server knows the rest.
+pub(crate) fn is_email(answer: &str) -> bool {
+    let Some((name, host)) = answer.split_once('@') else {
+        return false;
+    };
+    let blank = |c: char| c.is_whitespace() || c == '@';
+    !name.is_empty()
+        && !answer.contains(char::is_whitespace)
+        && !host.contains(blank)
+        && host.contains('.')
+        && host.split('.').all(|label| !label.is_empty())
+}
