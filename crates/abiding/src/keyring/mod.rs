@@ -5,6 +5,7 @@
 //! realm or name opens for no other.
 
 mod key;
+mod known;
 mod seal;
 mod token;
 

@@ -31,7 +31,7 @@ const REALM: &str = "samples";
 /// Samples carry no seal.
 static RING: LazyLock<KeyRing> = LazyLock::new(|| {
     let bytes = std::array::from_fn(|index| index as u8);
-    KeyRing::new(Key::from_bytes(bytes).expect("32 distinct bytes"))
+    KeyRing::new(Key::of_samples(bytes))
 });
 static SEALER: LazyLock<Sealer> =
     LazyLock::new(|| Sealer::new(REALM, RING.clone(), false, SIZE_LIMIT));
