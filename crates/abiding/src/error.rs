@@ -122,6 +122,15 @@ pub enum ConfigError {
         /// What to do instead.
         remedy: &'static str,
     },
+    /// A line in a list of keys that cannot be used. Nothing of the line is part of the message.
+    KeyLine {
+        /// Its number, from 1.
+        line: usize,
+        /// What is wrong with its key.
+        problem: &'static str,
+        /// What to do instead.
+        remedy: &'static str,
+    },
     /// Lifetimes that contradict each other.
     Lifetime {
         /// The setting as it was given.
@@ -138,6 +147,11 @@ impl fmt::Display for ConfigError {
                 write!(f, "the cookie setting {value:?} cannot work: {remedy}")
             }
             Self::Key { problem, remedy } => write!(f, "the key {problem}: {remedy}"),
+            Self::KeyLine {
+                line,
+                problem,
+                remedy,
+            } => write!(f, "the key in line {line} {problem}: {remedy}"),
             Self::Lifetime { value, remedy } => {
                 write!(f, "the lifetime {value} cannot work: {remedy}")
             }

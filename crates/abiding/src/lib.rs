@@ -53,7 +53,7 @@ pub use delta::MAX_KEY_LEN;
 pub use error::{ConfigError, Error, ErrorKind, Result};
 pub use expiry::Expiry;
 pub use id::{SessionId, StoreKey};
-pub use keyring::{Key, KeyId, KeyRing};
+pub use keyring::{Key, KeyId, KeyList, KeyRing, KeyStanding, KeyUsage};
 pub use manager::{
     ClientSideBuilder, Closing, Manager, ManagerBuilder, Profile, Rejection, Summary,
 };

@@ -1,6 +1,6 @@
 //! Deploys, restarts and new keys: nobody is logged out by them, unless a key was revoked.
 
-use abiding::{Key, KeyRing};
+use abiding::{Key, KeyList, KeyRing, KeyStanding};
 use abiding_testkit::Plan;
 use abiding_tower::Session;
 
@@ -13,6 +13,7 @@ on_each_store![
     a_process_with_a_ring_of_its_own_logs_nobody_in,
     a_restart_with_the_same_keys_keeps_every_session,
     a_rotated_key_keeps_sessions_and_the_newest_one_signs,
+    a_ring_that_follows_a_list_signs_nobody_out,
     a_staged_key_verifies_before_it_signs,
     revoking_a_key_ends_its_sessions,
 ];
@@ -117,6 +118,45 @@ async fn a_staged_key_verifies_before_it_signs(mut stage: Stage) {
         .store
         .manager(behind, stage.clock.clone(), Setup::default());
     assert_eq!(stage.shown(&browser).await, "n=0");
+}
+
+/// KR-9: two processes on one list, one of which learns of the new key late.
+async fn a_ring_that_follows_a_list_signs_nobody_out(mut stage: Stage) {
+    let mut list = KeyList::from(key());
+    let (early, late) = (list.ring(), list.ring());
+    let manager = |ring: &KeyRing| {
+        let clock = stage.clock.clone();
+        stage.store.manager(ring.clone(), clock, Setup::default())
+    };
+    let (on_early, on_late) = (manager(&early), manager(&late));
+    stage.manager = on_late.clone();
+    let mut browser = visitor(&stage).await;
+    let new = list.rotate(key(), stage.now().after(MINUTE)).unwrap();
+    let old = early.signer_at(stage.now());
+    assert!(early.replace(&list));
+    stage.manager = on_early.clone();
+    assert_eq!(
+        stage.visit(&mut browser, show).await.set_cookie(),
+        None,
+        "the new key waits"
+    );
+    assert!(late.replace(&list), "in time");
+    stage.clock.advance(MINUTE);
+    assert_eq!(stage.visit(&mut browser, show).await.text(), "n=0");
+    stage.manager = on_late;
+    assert_eq!(stage.visit(&mut browser, show).await.text(), "n=0");
+    // The counts tell when the old key is needed no more.
+    let used = |ring: &KeyRing| {
+        let usage = ring.usage_at(stage.now()).into_iter();
+        let used = usage.map(|key| (key.id, key.standing, key.opened > 0));
+        used.collect::<Vec<_>>()
+    };
+    let (signing, verifying) = (KeyStanding::Signing, KeyStanding::Verifying);
+    assert_eq!(
+        used(&early),
+        [(new, signing, false), (old, verifying, true)]
+    );
+    assert!(used(&late).contains(&(new, signing, true)));
 }
 
 /// KR-10.

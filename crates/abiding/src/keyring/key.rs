@@ -1,12 +1,12 @@
 //! A master key, its id, and the sub-keys derived from it.
 
-use std::fmt;
+use std::{fmt, str::FromStr, sync::Arc};
 
 use aws_lc_rs::{hkdf, hmac};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::known;
+use super::{known, usage::Usage};
 use crate::{
     clock::Timestamp,
     error::{ConfigError, Result},
@@ -109,6 +109,22 @@ impl KeyId {
     pub(super) const LEN: usize = 4;
 }
 
+/// From eight hexadecimal digits, as it prints.
+impl FromStr for KeyId {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        let digits = text.len() == 2 * Self::LEN && text.bytes().all(|c| c.is_ascii_hexdigit());
+        let number = digits.then(|| u32::from_str_radix(text, 16).ok()).flatten();
+        number
+            .map(|number| Self(number.to_be_bytes()))
+            .ok_or(ConfigError::Key {
+                problem: "has another id: one of eight hexadecimal digits",
+                remedy: "copy it from the list of keys",
+            })
+    }
+}
+
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hex(&self.0))
@@ -129,15 +145,12 @@ pub(super) struct RingKey {
     pub(super) record: hmac::Key,
     pub(super) cookie: hmac::Key,
     subject: hmac::Key,
+    /// Handed on when a ring takes over a changed list.
+    pub(super) usage: Arc<Usage>,
 }
 
 impl RingKey {
-    // By value: the master key is wiped once its sub-keys are made.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "taking the key wipes it at the end"
-    )]
-    pub(super) fn derive(key: Key, active_from: Timestamp) -> Self {
+    pub(super) fn derive(key: &Key, active_from: Timestamp) -> Self {
         let sub_key = |label: &[u8]| {
             let bytes = Zeroizing::new(expand::<32>(&key.0, label));
             hmac::Key::new(hmac::HMAC_SHA256, bytes.as_slice())
@@ -149,7 +162,14 @@ impl RingKey {
             record: sub_key(b"record seal"),
             cookie: sub_key(b"cookie seal"),
             subject: sub_key(b"subject index"),
+            usage: Arc::default(),
         }
+    }
+
+    /// From when on it signs, if that was said.
+    pub(super) fn begins(&self) -> Option<Timestamp> {
+        let said = self.active_from != Timestamp::default() && self.active_from != Timestamp::MAX;
+        said.then_some(self.active_from)
     }
 
     pub(super) fn subject_key(&self, realm: &str, subject: &str) -> SubjectKey {
@@ -199,6 +219,22 @@ mod tests {
         }
         assert!(Key::from_bytes([0; 32]).is_err());
         assert!(Key::from_bytes(*b"correct-horse-battery-staple-012").is_err());
+    }
+
+    #[test]
+    fn a_key_id_is_read_as_it_prints() {
+        let id = Key::generate().unwrap().id();
+        assert_eq!(id.to_string().parse::<KeyId>().unwrap(), id);
+        for strange in [
+            "",
+            "d42f4cf",
+            "d42f4cf90",
+            "+42f4cf9",
+            "d42f4cfg",
+            "d42f4c\u{e9}",
+        ] {
+            assert!(strange.parse::<KeyId>().is_err(), "{strange:?}");
+        }
     }
 
     /// DR-1: no fresh key is taken for a weak one.

@@ -6,17 +6,22 @@
 
 mod key;
 mod known;
+mod list;
 mod seal;
 mod token;
+mod usage;
 
 use std::{
+    cmp::Reverse,
     fmt,
     sync::{Arc, PoisonError, RwLock},
 };
 
 pub use key::{Key, KeyId};
+pub use list::KeyList;
 pub(crate) use seal::{Opened, Purpose};
 pub(crate) use token::{Context, TokenRejection};
+pub use usage::{KeyStanding, KeyUsage};
 
 use crate::{
     clock::Timestamp,
@@ -32,10 +37,12 @@ use key::RingKey;
 #[derive(Clone)]
 pub struct KeyRing(Arc<RwLock<Arc<Keys>>>);
 
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Keys {
-    /// Newest first; never empty.
+    /// The one that began to sign last comes first, those that never sign come last. A ring has one
+    /// at least.
     keys: Vec<Arc<RingKey>>,
+    retired: Vec<KeyId>,
     revoked: Vec<KeyId>,
 }
 
@@ -48,12 +55,18 @@ enum Standing {
 
 impl KeyRing {
     /// A ring of one key, active at once.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "taking the key wipes it at the end"
+    )]
     pub fn new(key: Key) -> Self {
-        let keys = vec![Arc::new(RingKey::derive(key, Timestamp::default()))];
-        Self(Arc::new(RwLock::new(Arc::new(Keys {
-            keys,
-            revoked: Vec::new(),
-        }))))
+        let mut keys = Keys::default();
+        keys.add(RingKey::derive(&key, Timestamp::default()));
+        Self::of(keys)
+    }
+
+    fn of(keys: Keys) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(keys))))
     }
 
     /// A ring of one fresh key that nobody else knows: for tests and for development, since a restart
@@ -62,29 +75,35 @@ impl KeyRing {
         Key::generate().map(Self::new)
     }
 
-    /// A ring from the text of a key file: one key a line in base64url, the newest first; empty lines
-    /// and lines that begin with `#` are passed over.
+    /// A ring from the text of a list of keys: see [`KeyList`] for what a line may say.
     ///
     /// # Errors
-    /// [`ConfigError::Key`] for a key that is malformed, known or weak, and for a file without a key.
+    /// As [`KeyList::parse`].
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let mut lines = text
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty() && !line.starts_with('#'));
-        let newest = lines.next().ok_or(ConfigError::Key {
-            problem: "file holds no key",
-            remedy: "write one line of 43 base64url characters, for example from `openssl rand -base64 32`",
-        })?;
-        let ring = Self::new(Key::parse(newest)?);
-        lines.try_for_each(|line| ring.accept(Key::parse(line)?))?;
-        Ok(ring)
+        Ok(KeyList::parse(text)?.ring())
+    }
+
+    /// Makes this ring, and with it every clone, what `list` says, at once and as a whole; answers
+    /// whether anything changed. Keys that stay keep their counts. What was added to or revoked in
+    /// the ring alone is undone: a ring that follows a list is edited there.
+    pub fn replace(&self, list: &KeyList) -> bool {
+        let mut keys = list.keys();
+        let mut guard = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if keys.is_as(&guard) {
+            return false;
+        }
+        for key in &mut keys.keys {
+            if let (Some(known), Some(key)) = (guard.find(key.id), Arc::get_mut(key)) {
+                key.usage = Arc::clone(&known.usage);
+            }
+        }
+        *guard = Arc::new(keys);
+        true
     }
 
     /// Adds an older key that verifies but never signs.
     pub fn accept(&self, older: Key) -> Result<(), ConfigError> {
-        // Never active: it sorts behind every other key.
-        self.add(older, Timestamp::MAX)
+        self.add(older, NEVER_SIGNS)
     }
 
     /// Adds a key that signs from `active_from` on, and verifies at once: give it to every node first,
@@ -93,20 +112,21 @@ impl KeyRing {
         self.add(key, active_from)
     }
 
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "taking the key wipes it at the end"
+    )]
     fn add(&self, key: Key, active_from: Timestamp) -> Result<(), ConfigError> {
-        let key = Arc::new(RingKey::derive(key, active_from));
+        let key = RingKey::derive(&key, active_from);
         self.change(|keys| {
-            if keys.keys.iter().any(|known| known.id == key.id) {
+            if keys.find(key.id).is_some() {
                 return Err(ConfigError::Key {
                     problem: "is in the ring already",
                     remedy: "remove the second copy, or make a fresh key",
                 });
             }
             keys.revoked.retain(|id| *id != key.id);
-            match active_from {
-                Timestamp::MAX => keys.keys.push(key),
-                _ => keys.keys.insert(0, key),
-            }
+            keys.add(key);
             Ok(())
         })
     }
@@ -117,12 +137,9 @@ impl KeyRing {
             if keys
                 .keys
                 .iter()
-                .all(|key| key.id == id || key.active_from == Timestamp::MAX)
+                .all(|key| key.id == id || key.active_from == NEVER_SIGNS)
             {
-                return Err(ConfigError::Key {
-                    problem: "is the only one that signs",
-                    remedy: "rotate to a fresh key first, then revoke this one",
-                });
+                return Err(ONLY_SIGNER);
             }
             keys.keys.retain(|key| key.id != id);
             keys.revoked.push(id);
@@ -138,6 +155,45 @@ impl KeyRing {
     /// The id of the key that signs at `now`.
     pub fn signer_at(&self, now: Timestamp) -> KeyId {
         self.signer(now).id
+    }
+
+    /// The keys and what each of them is good for at `now`, the newest first, those that were revoked
+    /// or retired last: an old key that opens nothing any more can be retired.
+    pub fn usage_at(&self, now: Timestamp) -> Vec<KeyUsage> {
+        let (keys, signer) = (self.keys(), self.signer_at(now));
+        let living = keys.keys.iter().map(|key| KeyUsage {
+            id: key.id,
+            standing: match key.begins() {
+                _ if key.id == signer => KeyStanding::Signing,
+                Some(from) if from > now => KeyStanding::Waiting,
+                _ => KeyStanding::Verifying,
+            },
+            from: key.begins(),
+            opened: key.usage.opened(),
+            last_opened: key.usage.last(),
+        });
+        let marked = |ids: &[KeyId], standing| {
+            let usage = |id: &KeyId| KeyUsage {
+                id: *id,
+                standing,
+                from: None,
+                opened: 0,
+                last_opened: None,
+            };
+            ids.iter().map(usage).collect::<Vec<_>>()
+        };
+        living
+            .chain(marked(&keys.revoked, KeyStanding::Revoked))
+            .chain(marked(&keys.retired, KeyStanding::Retired))
+            .collect()
+    }
+
+    /// Counts that the key `id` has opened something genuine.
+    pub(crate) fn note_use(&self, id: KeyId, now: Timestamp) {
+        let guard = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = guard.find(id) {
+            key.usage.note(now);
+        }
     }
 
     /// The name of a subject in the index, under each key of the ring, the signing one first.
@@ -166,7 +222,7 @@ impl KeyRing {
 
     fn standing(&self, id: KeyId) -> Standing {
         let keys = self.keys();
-        match keys.keys.iter().find(|key| key.id == id) {
+        match keys.find(id) {
             Some(key) => Standing::Known(Arc::clone(key)),
             None if keys.revoked.contains(&id) => Standing::Revoked,
             None => Standing::Unknown,
@@ -189,11 +245,56 @@ impl KeyRing {
     }
 }
 
+impl Keys {
+    fn find(&self, id: KeyId) -> Option<&Arc<RingKey>> {
+        self.keys.iter().find(|key| key.id == id)
+    }
+
+    fn new(keys: Vec<Arc<RingKey>>, retired: Vec<KeyId>, revoked: Vec<KeyId>) -> Self {
+        let mut new = Self {
+            keys,
+            retired,
+            revoked,
+        };
+        new.sort();
+        new
+    }
+
+    /// Of two that begin at once the later added one comes first; of those that never sign, last.
+    fn add(&mut self, key: RingKey) {
+        let never = key.active_from == NEVER_SIGNS;
+        let at = if never { self.keys.len() } else { 0 };
+        self.keys.insert(at, Arc::new(key));
+        self.sort();
+    }
+
+    fn sort(&mut self) {
+        let begins = |from| (from != NEVER_SIGNS).then_some(from);
+        self.keys
+            .sort_by_key(|key| Reverse(begins(key.active_from)));
+    }
+
+    fn is_as(&self, other: &Self) -> bool {
+        let told = |keys: &Self| -> Vec<_> {
+            let key = |key: &Arc<RingKey>| (key.id, key.active_from);
+            keys.keys.iter().map(key).collect()
+        };
+        told(self) == told(other) && self.retired == other.retired && self.revoked == other.revoked
+    }
+}
+
 impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("KeyRing").field(&self.ids()).finish()
     }
 }
+
+/// When a key begins to sign that only verifies.
+const NEVER_SIGNS: Timestamp = Timestamp::MAX;
+const ONLY_SIGNER: ConfigError = ConfigError::Key {
+    problem: "is the only one that signs",
+    remedy: "rotate to a fresh key first, then revoke this one",
+};
 
 fn crypto(operation: &'static str) -> Error {
     Error::new(
@@ -253,6 +354,32 @@ mod tests {
         let ring = KeyRing::parse(&text).unwrap();
         assert_eq!(ring.ids(), keys.map(|key| key.id()));
         assert!(KeyRing::parse("# nothing\n").is_err());
+    }
+
+    #[test]
+    fn a_ring_takes_over_a_changed_list_and_keeps_its_counts() {
+        let mut list = KeyList::from(Key::generate().unwrap());
+        let (ring, old) = (list.ring(), list.ring().ids()[0]);
+        let clone = ring.clone();
+        ring.note_use(old, NOW);
+        assert!(!ring.replace(&list), "nothing changed");
+        let new = list
+            .rotate(Key::generate().unwrap(), Timestamp::from_millis(2_000_000))
+            .unwrap();
+        assert!(ring.replace(&list));
+        assert_eq!(clone.ids(), [new, old]);
+        assert_eq!(clone.signer_at(NOW), old);
+        let usage = clone.usage_at(NOW);
+        let standings = usage.iter().map(|key| (key.standing, key.opened));
+        assert_eq!(
+            standings.collect::<Vec<_>>(),
+            [(KeyStanding::Waiting, 0), (KeyStanding::Signing, 1)]
+        );
+        assert_eq!(
+            (usage[0].last_opened, usage[1].last_opened),
+            (None, Some(NOW))
+        );
+        assert_eq!(usage[0].from, Some(Timestamp::from_millis(2_000_000)));
     }
 
     #[test]

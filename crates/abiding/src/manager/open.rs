@@ -37,8 +37,9 @@ impl Shared {
 
     fn open_token(&self, value: &[u8]) -> Result<Known, Rejection> {
         let token = self.ring.open_token(&self.token_context, value)?;
-        let key = self.naming.store_key(&token.id);
-        let old_key = token.key != self.ring.signer_at(self.clock.now());
+        let (key, now) = (self.naming.store_key(&token.id), self.clock.now());
+        self.ring.note_use(token.key, now);
+        let old_key = token.key != self.ring.signer_at(now);
         Ok(Known::Unread(Credential {
             id: token.id,
             key,
@@ -74,6 +75,7 @@ impl Shared {
         if meta.absolute_deadline.min(idle_deadline) <= now {
             return Err(Rejection::Expired);
         }
+        self.ring.note_use(key, now);
         let live = Live {
             meta,
             entries,

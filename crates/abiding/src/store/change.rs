@@ -161,7 +161,7 @@ impl Sealer {
     ) -> Result<Option<(Meta, Entries)>> {
         let (meta, entries) = match record.payload.first() {
             Some(&PLAIN) if !self.0.seals => codec::parse(Arc::clone(&record.payload), 1)?,
-            Some(&SEALED) => match self.unseal(key, &record.payload[1..])? {
+            Some(&SEALED) => match self.unseal(key, &record.payload[1..], now)? {
                 Some(text) => codec::parse(text.into(), 0)?,
                 None => return Ok(None),
             },
@@ -174,10 +174,13 @@ impl Sealer {
         Ok((meta.absolute_deadline > now).then_some((meta, entries)))
     }
 
-    fn unseal(&self, key: &StoreKey, sealed: &[u8]) -> Result<Option<Vec<u8>>> {
+    fn unseal(&self, key: &StoreKey, sealed: &[u8], now: Timestamp) -> Result<Option<Vec<u8>>> {
         let Means { ring, .. } = &*self.0;
         match ring.open(Purpose::Record, &self.context(key), sealed)? {
-            Opened::Text(text, _) => Ok(Some(text)),
+            Opened::Text(text, key) => {
+                ring.note_use(key, now);
+                Ok(Some(text))
+            }
             Opened::RevokedKey => Ok(None),
             Opened::Forged => Err(corrupt(
                 "the record is damaged, forged, or lies under another's key",
