@@ -3,6 +3,7 @@
 //! `cargo run --release` at the root starts it. Everything it keeps lies in one directory, which the
 //! banner names. Settings come from the environment: see `settings`.
 
+mod accounts;
 mod app;
 mod calendar;
 mod clock;

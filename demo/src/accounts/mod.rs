@@ -1,0 +1,4 @@
+//! Accounts.
+
+mod agent;
+mod passwords;
