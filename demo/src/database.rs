@@ -49,12 +49,19 @@ impl Database {
         &self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, DatabaseError> {
-        let connection = Arc::clone(&self.0);
+        let database = self.clone();
+        let done = spawn_blocking(move || database.run_at_start(work)).await;
+        done.map_err(|_| DatabaseError::Stopped)?
+    }
+
+    /// Runs `work` on this thread: for the start, when nobody else needs it.
+    pub(crate) fn run_at_start<T>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, DatabaseError> {
         // A panic in `work` rolled its transaction back, so a poisoned lock is as good as any.
-        let work = move || work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner));
-        Ok(spawn_blocking(work)
-            .await
-            .map_err(|_| DatabaseError::Stopped)??)
+        let mut connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(work(&mut connection)?)
     }
 }
 
@@ -111,9 +118,10 @@ impl std::error::Error for DatabaseError {}
 const BUSY: Duration = Duration::from_secs(5);
 
 /// In order, append only: the number of those that were run is the file's `user_version`.
-const MIGRATIONS: &[&str] = &[include_str!(
-    "../migrations/0001_membership_application.sql"
-)];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_membership_application.sql"),
+    include_str!("../migrations/0002_accounts.sql"),
+];
 
 #[cfg(test)]
 impl Database {
@@ -156,7 +164,7 @@ mod tests {
         let refusal = migrate(&mut connection).unwrap_err();
         assert_eq!(
             refusal.to_string(),
-            "it was written by a newer release (schema 99, this one knows 1)"
+            "it was written by a newer release (schema 99, this one knows 2)"
         );
     }
 }

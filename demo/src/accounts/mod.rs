@@ -1,4 +1,6 @@
 //! Accounts.
 
 mod agent;
+mod backoff;
 mod passwords;
+mod users;
