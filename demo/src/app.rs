@@ -12,6 +12,7 @@ use axum::{
 };
 
 use crate::{
+    accounts::{self, Hasher},
     calendar::Date,
     clock::DemoClock,
     database::Database,
@@ -34,6 +35,7 @@ pub(crate) struct Shared {
     pub(crate) clock: DemoClock,
     pub(crate) data: PathBuf,
     pub(crate) database: Database,
+    pub(crate) hasher: Hasher,
     pub(crate) lab: Lab,
     pub(crate) profile: ProfileKind,
     pub(crate) store: StoreKind,
@@ -66,6 +68,7 @@ impl std::ops::Deref for App {
 pub(crate) fn router(app: App, sessions: Manager) -> Router {
     let mut pages = Router::new()
         .route("/", get(home::show))
+        .merge(accounts::routes())
         .merge(membership::routes())
         .merge(inspector::routes())
         .merge(lab::routes());
@@ -75,6 +78,7 @@ pub(crate) fn router(app: App, sessions: Manager) -> Router {
     pages
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::wrong_method())
+        .layer(from_fn(layout::frame))
         .layer(SessionLayer::new(sessions))
         .layer(from_fn(errors::explain))
         .route("/assets/app.css", get(layout::style))

@@ -13,7 +13,7 @@ use axum::{
 };
 use maud::html;
 
-use crate::{database::DatabaseError, layout};
+use crate::{accounts::HashError, database::DatabaseError, layout};
 
 /// A page that says what happened.
 #[derive(Debug)]
@@ -76,6 +76,12 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "Please try again", advice)
     }
 
+    const fn busy() -> Self {
+        let advice =
+            "Too many people sign in at this moment. Go back and send this again in a minute.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "Please try again", advice)
+    }
+
     fn of_session(error: &abiding::Error) -> Self {
         match error.kind() {
             ErrorKind::Gone => Self::session_ended(),
@@ -85,7 +91,7 @@ impl Problem {
         }
     }
 
-    const fn internal() -> Self {
+    pub(crate) const fn internal() -> Self {
         let advice = "Something went wrong on our side. What you saved before is still there.";
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -142,6 +148,25 @@ impl From<abiding::Error> for Problem {
             );
         }
         problem
+    }
+}
+
+impl From<HashError> for Problem {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Busy => Self::busy(),
+            HashError::Failed => {
+                tracing::error!("no password could be hashed");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<abiding::ConfigError> for Problem {
+    fn from(error: abiding::ConfigError) -> Self {
+        tracing::error!(%error, "a session was given what it cannot have");
+        Self::internal()
     }
 }
 

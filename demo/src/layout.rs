@@ -1,8 +1,9 @@
 //! The frame around every page, its assets, and the headers that fence it in.
 //!
 //! Handlers answer with a [`Page`], which knows its own part alone; the middleware [`frame`] puts the
-//! rest around it when the handler is done.
+//! rest around it when the handler is done, and asks the session only then who is signed in.
 
+use abiding::Session;
 use axum::{
     body::Body,
     extract::Request,
@@ -12,12 +13,16 @@ use axum::{
 };
 use maud::{DOCTYPE, Markup, Render, html};
 
+use crate::accounts::{NAME, Reason};
+
 /// The parts of the site that the navigation names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Section {
+    Account,
     Home,
     Lab,
     Membership,
+    Organizer,
     Session,
 }
 
@@ -29,6 +34,16 @@ pub(crate) struct Page {
     main: Markup,
 }
 
+/// Who the frame is for.
+#[derive(Debug)]
+enum Visitor {
+    /// Nobody is signed in; perhaps somebody was.
+    Nobody(Option<Reason>),
+    SignedIn(String),
+    /// The session cannot be asked at the moment.
+    Unknown,
+}
+
 /// A page: `title` for the tab, the section it belongs to, and what it shows.
 pub(crate) fn page(title: &str, section: Option<Section>, main: impl Render) -> Page {
     Page {
@@ -38,13 +53,29 @@ pub(crate) fn page(title: &str, section: Option<Section>, main: impl Render) -> 
     }
 }
 
-/// The middleware that completes pages.
+/// The middleware that completes pages: once inside the session layer, and once around it for the
+/// pages of what failed there.
 pub(crate) async fn frame(request: Request, next: Next) -> Response {
+    let session = request.extensions().get::<Session>().cloned();
     let mut response = next.run(request).await;
-    if let Some(page) = response.extensions_mut().remove::<Page>() {
-        *response.body_mut() = Body::from(page.framed().into_string());
-    }
+    let Some(page) = response.extensions_mut().remove::<Page>() else {
+        return response;
+    };
+    let visitor = match &session {
+        Some(session) => Visitor::of(session).await.unwrap_or(Visitor::Unknown),
+        None => Visitor::Unknown,
+    };
+    *response.body_mut() = Body::from(page.framed(&visitor).into_string());
     response
+}
+
+impl Visitor {
+    async fn of(session: &Session) -> abiding::Result<Self> {
+        if session.subject().await?.is_some() {
+            return Ok(Self::SignedIn(session.get(NAME).await?.unwrap_or_default()));
+        }
+        Ok(Self::Nobody(Reason::of(session.standing().await?)))
+    }
 }
 
 impl IntoResponse for Page {
@@ -56,7 +87,7 @@ impl IntoResponse for Page {
 }
 
 impl Page {
-    fn framed(&self) -> Markup {
+    fn framed(&self, visitor: &Visitor) -> Markup {
         html! {
             (DOCTYPE)
             html lang="en" {
@@ -73,6 +104,7 @@ impl Page {
                     a.skip href="#main" data-testid="skip-link" { "Skip to the content" }
                     header.top {
                         a.brand href="/" { span.mark aria-hidden="true" {} "abiding" }
+                        (account(visitor))
                         nav aria-label="Main" {
                             @for (target, name, testid, this) in NAVIGATION {
                                 a href=(target) data-testid=(testid)
@@ -85,6 +117,30 @@ impl Page {
                         p { "Everything you type here stays on this machine, in one directory." }
                     }
                 }
+            }
+        }
+    }
+}
+
+/// Who is signed in, and the way in or out.
+fn account(visitor: &Visitor) -> Markup {
+    html! {
+        div.account {
+            @match visitor {
+                Visitor::SignedIn(name) => {
+                    a href="/account/devices" data-testid="account" {
+                        span.visually-hidden { "Your account: " }
+                        span data-testid="account-name" { (name) }
+                    }
+                    form method="post" action="/sign-out" {
+                        button type="submit" data-testid="sign-out" { "Sign out" }
+                    }
+                }
+                Visitor::Nobody(Some(reason)) => {
+                    a href={ "/sign-in?reason=" (reason.word()) } data-testid="sign-in" { "Sign in" }
+                }
+                Visitor::Nobody(None) => a href="/sign-in" data-testid="sign-in" { "Sign in" },
+                Visitor::Unknown => {}
             }
         }
     }

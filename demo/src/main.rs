@@ -25,6 +25,7 @@ mod tests;
 
 use std::{
     io::{IsTerminal as _, Write as _},
+    net::SocketAddr,
     process::ExitCode,
     sync::Arc,
     time::Duration,
@@ -69,7 +70,8 @@ async fn run() -> Result<(), StartError> {
 async fn serve(listener: TcpListener, router: axum::Router) -> std::io::Result<()> {
     let stopping = Arc::new(Notify::new());
     let told = Arc::clone(&stopping);
-    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
         stop_signal().await;
         tracing::info!("stopping: requests under way may finish");
         told.notify_one();
@@ -97,7 +99,7 @@ async fn stop_signal() {
     let _ = signal::ctrl_c().await;
 }
 
-fn banner(settings: &Settings, address: std::net::SocketAddr) -> std::io::Result<()> {
+fn banner(settings: &Settings, address: SocketAddr) -> std::io::Result<()> {
     let data = std::path::absolute(&settings.data)?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "abiding demo: sessions that stay")?;

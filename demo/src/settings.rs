@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `PORT` | 3000 | the port on 127.0.0.1; 0 takes any free one |
 //! | `ABIDING_DATA` | `./data` | the directory that keeps everything |
-//! | `ABIDING_STORE` | `sqlite` | where sessions live: `sqlite` or `memory` |
+//! | `ABIDING_STORE` | `sqlite` | where sessions live: `sqlite`, `memory`, or `cookie` (sealed) |
 //! | `ABIDING_KEY_FILE` | `session.key` in the data directory | the key that vouches for cookies |
 //! | `ABIDING_PROFILE` | `development` | `development` or `production` |
 //! | `ABIDING_TEST_CLOCK` | unset | debug builds only: a file of seconds to be ahead |
@@ -29,6 +29,8 @@ pub(crate) struct Settings {
 /// Where sessions live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StoreKind {
+    /// In their cookies; a small store beside them lists who is signed in.
+    Cookie,
     Memory,
     Sqlite,
 }
@@ -86,8 +88,9 @@ impl Settings {
                 variable,
                 "ABIDING_STORE",
                 StoreKind::Sqlite,
-                "the stores are sqlite and memory",
+                "the stores are sqlite, memory and cookie",
                 |value| match value {
+                    "cookie" => Some(StoreKind::Cookie),
                     "memory" => Some(StoreKind::Memory),
                     "sqlite" => Some(StoreKind::Sqlite),
                     _ => None,
@@ -155,6 +158,7 @@ impl std::error::Error for SettingError {}
 impl fmt::Display for StoreKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Cookie => "cookie",
             Self::Memory => "memory",
             Self::Sqlite => "sqlite",
         })
@@ -225,7 +229,7 @@ mod tests {
             (
                 "ABIDING_STORE",
                 "Redis",
-                r#"ABIDING_STORE is "Redis": the stores are sqlite and memory"#,
+                r#"ABIDING_STORE is "Redis": the stores are sqlite, memory and cookie"#,
             ),
             (
                 "ABIDING_PROFILE",

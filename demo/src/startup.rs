@@ -3,12 +3,12 @@
 use std::{
     fmt, fs, io,
     net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
 use abiding::{
-    ConfigError, Expiry, KeyRing, Manager, MemoryStore, Profile,
+    Clock as _, ConfigError, Expiry, KeyRing, Manager, MemoryStore, Profile,
     store::{Subjects, Sweep},
 };
 use abiding_stores::{
@@ -18,6 +18,7 @@ use abiding_stores::{
 use tokio::net::TcpListener;
 
 use crate::{
+    accounts::{self, Hasher},
     app::{App, Shared},
     database::{Database, DatabaseError},
     lab::Lab,
@@ -45,13 +46,14 @@ pub(crate) fn prepare(
             cause,
         })?;
     let file = data.join("applications.db");
-    let database =
-        Database::open(&file).map_err(|cause| StartError::Database { path: file, cause })?;
+    let database = open_database(&file, settings)
+        .map_err(|cause| StartError::Database { path: file, cause })?;
     let keys = match settings.profile {
         ProfileKind::Development => key_file::load_or_create(&settings.key_file)?,
         ProfileKind::Production => key_file::load(&settings.key_file)?,
     };
     let sessions = match settings.store {
+        StoreKind::Cookie => sealed(keys, settings)?,
         StoreKind::Memory => sessions(MemoryStore::new(), keys, settings)?,
         StoreKind::Sqlite => {
             sessions(SqliteStore::open(data.join("sessions.db"))?, keys, settings)?
@@ -62,6 +64,7 @@ pub(crate) fn prepare(
         clock: settings.clock.clone(),
         data,
         database,
+        hasher: Hasher::new(),
         lab: Lab::default(),
         profile: settings.profile,
         store: settings.store,
@@ -78,20 +81,40 @@ pub(crate) fn sessions(
 ) -> Result<Manager, ConfigError> {
     Manager::builder(store)
         .keys(keys)
-        .profile(match settings.profile {
-            ProfileKind::Development => Profile::development(),
-            ProfileKind::Production => Profile::native(),
-        })
-        // Two hours for the form, however long the pauses are.
-        .expiry(Expiry::new().no_idle().absolute(LIFETIME))
-        .realm("abiding-demo")
+        .profile(profile(settings))
+        .expiry(VISIT)
+        .realm(REALM)
         .clock(settings.clock.clone())
         .sweeping()
         .subjects()
         .build()
 }
 
-fn make_writable(data: &std::path::Path) -> io::Result<()> {
+/// The sessions of the demo, each in its cookie.
+fn sealed(keys: KeyRing, settings: &Settings) -> Result<Manager, ConfigError> {
+    Manager::client_side(keys)
+        .profile(profile(settings))
+        .expiry(VISIT)
+        .realm(REALM)
+        .clock(settings.clock.clone())
+        .irrevocable()
+        .build()
+}
+
+fn profile(settings: &Settings) -> Result<Profile, ConfigError> {
+    match settings.profile {
+        ProfileKind::Development => Profile::development(),
+        ProfileKind::Production => Profile::native(),
+    }
+}
+
+fn open_database(file: &Path, settings: &Settings) -> Result<Database, DatabaseError> {
+    let database = Database::open(file)?;
+    accounts::plant(&database, settings.profile, settings.clock.now())?;
+    Ok(database)
+}
+
+fn make_writable(data: &Path) -> io::Result<()> {
     let mut directory = fs::DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut directory, 0o700);
@@ -185,5 +208,12 @@ impl From<abiding::Error> for StartError {
     }
 }
 
-/// As long as the form may take.
-const LIFETIME: Duration = Duration::from_secs(2 * 60 * 60);
+/// The session of a visitor whom nobody knows: two hours for the form, however long the pauses are.
+/// A sign-in brings lifetimes of its own. A use is written down once a minute at most, so that the list
+/// of devices is right by the minute.
+const VISIT: Expiry = Expiry::new()
+    .no_idle()
+    .absolute(Duration::from_secs(2 * 60 * 60))
+    .touch_after(Duration::from_secs(60));
+/// The name under which its sessions are vouched for.
+const REALM: &str = "abiding-demo";

@@ -24,7 +24,11 @@ fn settings_that_cannot_be_followed_are_refused_with_what_would_do() {
     let scratch = Scratch::new("settings");
     for (variable, value, expected) in [
         ("PORT", "eighty", "give a number from 0 to 65535"),
-        ("ABIDING_STORE", "redis", "the stores are sqlite and memory"),
+        (
+            "ABIDING_STORE",
+            "redis",
+            "the stores are sqlite, memory and cookie",
+        ),
         (
             "ABIDING_PROFILE",
             "staging",

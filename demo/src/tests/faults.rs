@@ -21,7 +21,10 @@ async fn a_store_that_is_down_is_a_page_that_says_try_again() {
         let page = visitor.get(path).await;
         assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
         assert_eq!(page.text("page-title"), Some("Please try again"), "{path}");
-        assert!(page.retry_after && page.cookies.is_empty(), "{path}");
+        assert!(
+            page.retry_after.is_some() && page.cookies.is_empty(),
+            "{path}"
+        );
     }
     assert_eq!(visitor.cookie, cookie);
     assert_eq!(visitor.get("/").await.status, StatusCode::OK);
@@ -39,7 +42,7 @@ async fn an_answer_that_could_not_be_saved_is_not_said_to_be() {
     // Here the handler is done and content when the layer finds out.
     let page = visitor.post("/lab/set?key=1", &[]).await;
     assert_eq!(page.text("page-title"), Some("Please try again"));
-    assert!(page.retry_after);
+    assert!(page.retry_after.is_some());
 }
 
 /// The session could not be cleared after the application was written, or that was not heard of: as

@@ -61,7 +61,9 @@ async fn the_inspector_tells_what_the_last_requests_did_to_the_store() {
             && after_fill[3].contains("store: create, cookie: set")
     );
     visitor.get("/lab").await;
-    assert!(rows(&visitor.get("/session").await)[0].contains("untouched"));
+    assert!(
+        rows(&visitor.get("/session").await)[0].contains("read 1, store: nothing, cookie: nothing")
+    );
     let stranger = rows(&stage.visitor().get("/session").await);
     assert_eq!(stranger.len(), 0, "a stranger sees somebody's requests");
 }

@@ -1,5 +1,6 @@
 //! The demo through its router, without sockets (but for the race lab, which needs them).
 
+mod accounts;
 mod bad_input;
 mod faults;
 mod form;

@@ -30,6 +30,7 @@ use crate::{
 pub(crate) struct Stage {
     pub(crate) app: App,
     router: Router,
+    settings: Settings,
     scratch: PathBuf,
 }
 
@@ -44,7 +45,7 @@ pub(crate) struct Page {
     pub(crate) status: StatusCode,
     pub(crate) location: String,
     pub(crate) cookies: Vec<String>,
-    pub(crate) retry_after: bool,
+    pub(crate) retry_after: Option<String>,
     pub(crate) body: String,
 }
 
@@ -98,8 +99,22 @@ impl Stage {
         Self {
             app,
             router,
+            settings,
             scratch,
         }
+    }
+
+    /// Another process on the same data.
+    pub(crate) fn restart(&mut self) {
+        let (app, sessions) = startup::prepare(&self.settings, self.app.address).unwrap();
+        self.router = app::router(app.clone(), sessions);
+        self.app = app;
+    }
+
+    /// The same with another profile.
+    pub(crate) fn restart_as(&mut self, profile: ProfileKind) {
+        self.settings.profile = profile;
+        self.restart();
     }
 
     pub(crate) fn router(&self) -> Router {
@@ -191,7 +206,7 @@ impl Page {
             .iter()
             .map(text)
             .collect();
-        let retry_after = headers.contains_key(header::RETRY_AFTER);
+        let retry_after = headers.get(header::RETRY_AFTER).map(text);
         let status = response.status();
         let body = response.into_body().collect().await.unwrap().to_bytes();
         Self {
