@@ -41,7 +41,7 @@ async fn show(
     headers: HeaderMap,
 ) -> Result<Page, Problem> {
     let flashes = session.take_flashes().await?;
-    let ended = session.standing().await? == Standing::Ended;
+    let ended = matches!(session.standing().await?, Standing::Ended(_));
     let title = "My session";
     Ok(page(
         title,

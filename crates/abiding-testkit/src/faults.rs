@@ -28,8 +28,8 @@ use std::{
 use abiding::{
     Error, ErrorKind, Found, Record, Result, Store, StoreKey, SubjectKey, Timestamp,
     store::{
-        Capabilities, Change, Committed, Created, Deleted, Expect, Leave, Scan, Subjects, Sweep,
-        Swept, Touched,
+        Capabilities, Change, Committed, Created, Deleted, Expect, Farewell, Leave, Scan, Subjects,
+        Sweep, Swept, Touched,
     },
 };
 
@@ -289,8 +289,13 @@ impl<S: Store> Store for Faulty<S> {
         self.call(Operation::Rotate, "rotate", effect).await
     }
 
-    async fn delete(&self, key: &StoreKey, now: Timestamp) -> Result<Deleted> {
-        let effect = self.store().delete(key, now);
+    async fn delete(
+        &self,
+        key: &StoreKey,
+        farewell: Option<&Farewell>,
+        now: Timestamp,
+    ) -> Result<Deleted> {
+        let effect = self.store().delete(key, farewell, now);
         self.call(Operation::Delete, "delete", effect).await
     }
 }

@@ -5,8 +5,8 @@ use std::{fmt, future::Future, time::Duration};
 use abiding::{
     Error, ErrorKind, Found, Record, Result, Store, StoreKey, SubjectKey, Timestamp,
     store::{
-        Capabilities, Change, Committed, Created, Deleted, Expect, Leave, Scan, Subjects, Sweep,
-        Swept, Touched,
+        Capabilities, Change, Committed, Created, Deleted, Expect, Farewell, Leave, Scan, Subjects,
+        Sweep, Swept, Touched,
     },
 };
 
@@ -116,8 +116,14 @@ impl<S: Store> Store for Deadline<S> {
         self.within("rotate", answer).await
     }
 
-    async fn delete(&self, key: &StoreKey, now: Timestamp) -> Result<Deleted> {
-        self.within("delete", self.store.delete(key, now)).await
+    async fn delete(
+        &self,
+        key: &StoreKey,
+        farewell: Option<&Farewell>,
+        now: Timestamp,
+    ) -> Result<Deleted> {
+        self.within("delete", self.store.delete(key, farewell, now))
+            .await
     }
 }
 

@@ -37,6 +37,7 @@ mod codec;
 pub mod compat;
 mod cookie;
 mod delta;
+mod ending;
 mod engine;
 mod error;
 mod expiry;
@@ -44,19 +45,20 @@ mod id;
 mod keyring;
 mod manager;
 mod record;
+mod rejection;
 mod session;
 pub mod store;
 
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use cookie::{CookieSpec, SameSite};
 pub use delta::MAX_KEY_LEN;
+pub use ending::Ending;
 pub use error::{ConfigError, Error, ErrorKind, Result};
 pub use expiry::Expiry;
 pub use id::{SessionId, StoreKey};
 pub use keyring::{Key, KeyId, KeyList, KeyRing, KeyStanding, KeyUsage};
-pub use manager::{
-    ClientSideBuilder, Closing, Manager, ManagerBuilder, Profile, Rejection, Summary,
-};
+pub use manager::{ClientSideBuilder, Closing, Manager, ManagerBuilder, Profile, Summary};
 pub use record::{Found, Record, SubjectKey, Version};
+pub use rejection::Rejection;
 pub use session::{Flash, Info, Session, Standing, Typed};
 pub use store::{MemoryStore, Store};

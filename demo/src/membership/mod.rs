@@ -69,7 +69,7 @@ async fn show(
         return Ok(detour_to(first, step.slug).into_response());
     }
     let reason = match (session.standing().await?, detour.wanted()) {
-        (Standing::Ended, _) => Reason::EndedMeanwhile,
+        (Standing::Ended(_), _) => Reason::EndedMeanwhile,
         (_, Some(wanted)) => Reason::NeededFor(wanted),
         (_, None) => Reason::Asked,
     };

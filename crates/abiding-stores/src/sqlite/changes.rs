@@ -4,8 +4,8 @@
 //! jobs of the transaction never see half of one. After [`Failure::Database`] the writer rolls back.
 
 use abiding::{
-    Record, StoreKey, SubjectKey, Timestamp,
-    store::{Change, Committed, Created, Deleted, Expect, Leave, Touched},
+    Found, Record, StoreKey, SubjectKey, Timestamp,
+    store::{Change, Committed, Created, Deleted, Expect, Farewell, Leave, Touched},
 };
 use rusqlite::Connection;
 
@@ -91,6 +91,7 @@ pub(super) fn rotate(
 pub(super) fn delete(
     conn: &Connection,
     key: &StoreKey,
+    farewell: Option<&Farewell>,
     now: Timestamp,
 ) -> Result<Deleted, Failure> {
     let mut key = *key;
@@ -102,7 +103,15 @@ pub(super) fn delete(
         match stored.row {
             _ if stored.is_over(now) => break,
             Row::Alias(to) => key = to,
-            Row::Record(_) | Row::Snapshot(_) => return Ok(Deleted::Yes),
+            Row::Snapshot(_) => return Ok(Deleted::Yes),
+            Row::Record(record) => {
+                let found = Found::new(key, record);
+                if let Some(record) = farewell.and_then(|farewell| farewell.to(&found)) {
+                    rows::insert(conn, &key, &record)?;
+                    rows::leave_snapshot(conn, &key, record.deadline())?;
+                }
+                return Ok(Deleted::Yes);
+            }
         }
     }
     Ok(Deleted::Absent)

@@ -65,8 +65,8 @@ use std::{
 use abiding::{
     Error, ErrorKind, Found, Record, Result, Store, StoreKey, SubjectKey, Timestamp,
     store::{
-        Capabilities, Change, Committed, Created, Deleted, Expect, Leave, Scan, Subjects, Sweep,
-        Swept, Touched,
+        Capabilities, Change, Committed, Created, Deleted, Expect, Farewell, Leave, Scan, Subjects,
+        Sweep, Swept, Touched,
     },
 };
 use rusqlite::Connection;
@@ -251,10 +251,17 @@ impl Store for SqliteStore {
         .await
     }
 
-    async fn delete(&self, key: &StoreKey, now: Timestamp) -> Result<Deleted> {
-        let key = *key;
-        self.write("delete", move |conn| changes::delete(conn, &key, now))
-            .await
+    async fn delete(
+        &self,
+        key: &StoreKey,
+        farewell: Option<&Farewell>,
+        now: Timestamp,
+    ) -> Result<Deleted> {
+        let (key, farewell) = (*key, farewell.cloned());
+        self.write("delete", move |conn| {
+            changes::delete(conn, &key, farewell.as_ref(), now)
+        })
+        .await
     }
 }
 

@@ -106,7 +106,7 @@ pub async fn a_dropped_delete_ends_the_record_or_leaves_it<S: Store>(store: &S) 
     let probe = Probe(store);
     let whole = record(&[("a", "1")]);
     let key = probe.put(&whole).await;
-    let delete = async |_| store.delete(&key, at(1)).await;
+    let delete = async |_| store.delete(&key, None, at(1)).await;
     let check = async |_| {
         let found = probe.load(&key, 1).await;
         assert!(found.is_none_or(|found| found.record == whole));

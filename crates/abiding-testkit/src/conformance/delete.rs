@@ -1,11 +1,11 @@
 //! What [`Store::delete`] promises.
 
 use abiding::{
-    Store, Timestamp, Version,
-    store::{Committed, Deleted, Expect, Leave, Touched, sample},
+    Store, StoreKey, Timestamp, Version,
+    store::{Committed, Created, Deleted, Expect, Leave, Touched, sample},
 };
 
-use super::probe::{Probe, at, idling, nothing, record, record_until, set};
+use super::probe::{LIFE, Probe, at, idling, nothing, pairs, record, record_until, set};
 
 /// What was deleted is not found, and deleting it again is fine.
 pub async fn delete_ends_the_record<S: Store>(store: &S) {
@@ -65,22 +65,70 @@ pub async fn delete_of_a_snapshot_ends_the_snapshot_only<S: Store>(store: &S) {
     assert!(store.lives(&new, 1).await);
 }
 
+/// Whoever presents the old key can be told why the session is over, and nothing of what it held.
+pub async fn delete_leaves_a_farewell_where_the_record_was<S: Store>(store: &S) {
+    let store = Probe(store);
+    let old = store.put(&record(&[("a", "1")])).await;
+    let new = store.moved(&old, Leave::Alias(at(100)), 0).await;
+    assert_eq!(store.delete_with_farewell(&old, 1).await, Deleted::Yes);
+    let found = store.found(&new, 1).await;
+    assert!(
+        found.frozen && sample::is_farewell(&found.record),
+        "{found:?}"
+    );
+    assert_eq!(sample::values(&found.record), pairs(&[]));
+    assert!(store.lives(&new, LIFE - 1).await && !store.lives(&new, LIFE).await);
+}
+
+/// There is nothing to be told of what was no session.
+pub async fn delete_leaves_no_farewell_where_there_was_no_record<S: Store>(store: &S) {
+    let store = Probe(store);
+    let moved = store.put(&record(&[])).await;
+    store.moved(&moved, Leave::Snapshot(at(100)), 0).await;
+    let deleted = store.put(&record(&[])).await;
+    store.delete(&deleted, 1).await;
+    for key in [
+        sample::key(),
+        store.put(&record_until(1)).await,
+        moved,
+        deleted,
+    ] {
+        store.delete_with_farewell(&key, 1).await;
+        assert_eq!(store.load(&key, 1).await, None);
+    }
+}
+
+/// A farewell is as final as an empty place.
+pub async fn nothing_revives_what_left_a_farewell<S: Store>(store: &S) {
+    let store = Probe(store);
+    let key = store.put(&record(&[("a", "1")])).await;
+    store.delete_with_farewell(&key, 1).await;
+    nothing_reaches(store, &key).await;
+    assert!(sample::is_farewell(&store.found(&key, 1).await.record));
+    assert_eq!(store.create(&key, &record(&[]), 1).await, Created::KeyTaken);
+}
+
 /// A late writer finds it gone, whatever it read before.
 pub async fn nothing_revives_a_deleted_record<S: Store>(store: &S) {
     let store = Probe(store);
     let key = store.put(&record(&[("a", "1")])).await;
     store.delete(&key, 1).await;
+    nothing_reaches(store, &key).await;
+    assert!(!store.lives(&key, 1).await);
+}
+
+async fn nothing_reaches<S: Store>(store: Probe<'_, S>, key: &StoreKey) {
     for expect in [Expect::Any, Expect::Version(Version::FIRST)] {
         assert_eq!(
-            store.commit(&key, &set("a", "2", 1), expect, 1).await,
+            store.commit(key, &set("a", "2", 1), expect, 1).await,
             Committed::Gone
         );
     }
-    assert_eq!(store.touch(&key, Timestamp::MAX, 1).await, Touched::Gone);
+    assert_eq!(store.touch(key, Timestamp::MAX, 1).await, Touched::Gone);
     let to = sample::key();
     let rotated = store
-        .rotate(&key, &to, &nothing(1), Leave::Alias(at(100)), 1)
+        .rotate(key, &to, &nothing(1), Leave::Alias(at(100)), 1)
         .await;
     assert_eq!(rotated, Committed::Gone);
-    assert!(!store.lives(&key, 1).await && !store.lives(&to, 1).await);
+    assert!(!store.lives(&to, 1).await);
 }

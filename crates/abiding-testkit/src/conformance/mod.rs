@@ -158,6 +158,9 @@ macro_rules! promises {
                 delete_through_an_alias_ends_the_record_and_its_aliases
                 delete_of_the_record_leaves_its_aliases_without_an_end
                 delete_of_a_snapshot_ends_the_snapshot_only
+                delete_leaves_a_farewell_where_the_record_was
+                delete_leaves_no_farewell_where_there_was_no_record
+                nothing_revives_what_left_a_farewell
                 nothing_revives_a_deleted_record
             ],
             []
@@ -234,6 +237,7 @@ macro_rules! promises {
             [
                 sessions_of_a_subject_come_most_recently_seen_first
                 ended_sessions_are_not_listed
+                a_farewell_belongs_to_no_subject
                 a_commit_that_changes_the_subject_moves_the_session_in_the_index
                 a_commit_that_says_nothing_of_the_subject_keeps_it
                 a_rotated_session_is_listed_once_under_its_new_key
@@ -258,6 +262,7 @@ macro_rules! promises {
                 sweep_never_removes_a_living_record
                 sweep_goes_by_the_deadline_as_it_was_moved
                 sweep_removes_aliases_and_snapshots_that_are_over
+                sweep_removes_farewells_that_are_over
             ],
             [
                 sweep_works_while_writes_go_on

@@ -109,7 +109,13 @@ impl<S: Store> Probe<'_, S> {
     }
 
     pub(super) async fn delete(self, key: &StoreKey, now: i64) -> Deleted {
-        no_error("delete", self.0.delete(key, at(now)).await)
+        no_error("delete", self.0.delete(key, None, at(now)).await)
+    }
+
+    pub(super) async fn delete_with_farewell(self, key: &StoreKey, now: i64) -> Deleted {
+        let farewell = sample::farewell(at(now));
+        let deleted = self.0.delete(key, Some(&farewell), at(now)).await;
+        no_error("delete", deleted)
     }
 
     /// Stores `record` under a fresh key.

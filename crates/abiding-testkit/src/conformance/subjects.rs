@@ -83,6 +83,16 @@ pub async fn ended_sessions_are_not_listed<S: Subjects>(store: &S) {
     assert_eq!(listed(store, &ada, 10).await, []);
 }
 
+/// It is not listed, and it stays when the other sessions of the subject are ended.
+pub async fn a_farewell_belongs_to_no_subject<S: Subjects>(store: &S) {
+    let (probe, ada) = (Probe(store), Somebody::new());
+    let key = probe.put(&ada.record()).await;
+    probe.delete_with_farewell(&key, 1).await;
+    assert_eq!(listed(store, &ada, 1).await, []);
+    assert_eq!(end(store, &ada, None, 1).await, 0);
+    assert!(probe.lives(&key, 1).await);
+}
+
 /// Signing in lists a session, handing it over moves it, signing out of it takes it off.
 pub async fn a_commit_that_changes_the_subject_moves_the_session_in_the_index<S: Subjects>(
     store: &S,

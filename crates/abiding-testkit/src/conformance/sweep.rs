@@ -136,6 +136,20 @@ pub async fn sweep_removes_aliases_and_snapshots_that_are_over<S: Sweep>(store: 
     }
 }
 
+/// A reason is kept as long as somebody may ask for it, and no longer.
+pub async fn sweep_removes_farewells_that_are_over<S: Sweep>(store: &S) {
+    let probe = Probe(store);
+    let (over, kept) = (
+        put(probe, &ends(NOW)).await,
+        put(probe, &ends(NOW + 1)).await,
+    );
+    for key in [&over, &kept] {
+        probe.delete_with_farewell(key, NOW - 1).await;
+    }
+    sweep_to_the_end(store, 7).await;
+    assert!(is_free(probe, &over).await && probe.lives(&kept, NOW).await);
+}
+
 /// Sweeps among writers: every change is kept, and everything that ended goes.
 pub async fn sweep_works_while_writes_go_on<S: Sweep>(store: &S, crowd: Crowd<'_>) {
     let probe = Probe(store);

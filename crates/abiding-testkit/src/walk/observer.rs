@@ -10,7 +10,7 @@ use std::{
 
 use abiding::{
     Error, ErrorKind, Found, KeyRing, Manager, Record, Result, Session, Store, StoreKey, Timestamp,
-    store::{Capabilities, Change, Committed, Created, Deleted, Expect, Leave, Touched},
+    store::{Capabilities, Change, Committed, Created, Deleted, Expect, Farewell, Leave, Touched},
 };
 
 use crate::{clock::ManualClock, run::block_on};
@@ -154,7 +154,7 @@ impl<S: Store> Store for Lens<S> {
         only_looking("rotate")
     }
 
-    async fn delete(&self, _: &StoreKey, _: Timestamp) -> Result<Deleted> {
+    async fn delete(&self, _: &StoreKey, _: Option<&Farewell>, _: Timestamp) -> Result<Deleted> {
         only_looking("delete")
     }
 }

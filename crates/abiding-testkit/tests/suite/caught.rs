@@ -67,6 +67,7 @@ fn every_flaw_breaks_the_promise_that_forbids_it() {
             Flaw::ErrorsErase,
             "commit_of_an_erring_change_changes_nothing",
         ),
+        (Flaw::FarewellsLive, "nothing_revives_what_left_a_farewell"),
         (
             Flaw::IgnoresVersions,
             "concurrent_increments_of_the_version_that_was_read_are_exact",

@@ -13,8 +13,8 @@ use std::{
 use abiding::{
     Found, Record, Result, Store, StoreKey, SubjectKey, Timestamp,
     store::{
-        Capabilities, Change, Committed, Created, Deleted, Expect, Leave, Scan, Subjects, Sweep,
-        Swept, Touched, sample,
+        Capabilities, Change, Committed, Created, Deleted, Expect, Farewell, Leave, Scan, Subjects,
+        Sweep, Swept, Touched, sample,
     },
 };
 
@@ -31,6 +31,8 @@ pub(crate) enum Flaw {
     DeletesTheAliasOnly,
     /// The record is out of the store while a change is applied, also to one that fails.
     ErrorsErase,
+    /// A farewell is kept as a record, which can be written to.
+    FarewellsLive,
     /// Versions are not compared.
     IgnoresVersions,
     /// The deadline itself still counts as alive.
@@ -112,6 +114,14 @@ impl Flawed {
             first_deadline,
             listed,
         }
+    }
+
+    fn farewell(&self, record: Record) -> Content {
+        if self.has(Flaw::FarewellsLive) {
+            return Content::Record(record);
+        }
+        let until = record.deadline();
+        Content::Snapshot { record, until }
     }
 
     fn is_over(&self, row: &Row, now: Timestamp) -> bool {
@@ -332,7 +342,12 @@ impl Store for Flawed {
         Ok(Committed::Yes(version))
     }
 
-    async fn delete(&self, key: &StoreKey, now: Timestamp) -> Result<Deleted> {
+    async fn delete(
+        &self,
+        key: &StoreKey,
+        farewell: Option<&Farewell>,
+        now: Timestamp,
+    ) -> Result<Deleted> {
         others().await;
         let mut rows = self.rows();
         let is_living = self.reach(&rows, key, now).is_some();
@@ -346,10 +361,17 @@ impl Store for Flawed {
                 break;
             };
             rows.remove(&key);
-            if let (Content::Alias { to, .. }, false) =
-                (row.content, self.has(Flaw::DeletesTheAliasOnly))
-            {
-                next = Some(to);
+            match row.content {
+                Content::Alias { to, .. } if !self.has(Flaw::DeletesTheAliasOnly) => {
+                    next = Some(to);
+                }
+                Content::Record(record) => {
+                    let farewell = farewell.and_then(|to| to.to(&Found::new(key, record)));
+                    if let Some(record) = farewell {
+                        rows.insert(key, self.row(self.farewell(record)));
+                    }
+                }
+                Content::Alias { .. } | Content::Snapshot { .. } => {}
             }
         }
         Ok(if is_living {

@@ -54,7 +54,7 @@ fn a_walk_finds_the_flaws_that_requests_can_meet() {
             "from before the sign-in reaches the session",
         ),
         (Flaw::TouchesRevive, "token"),
-        (Flaw::UpsertsTheWhole, "the counter is"),
+        (Flaw::UpsertsTheWhole, "was acknowledged and is lost"),
     ] {
         let failure =
             walk::run(2_000, 1, || Flawed::with(flaw)).expect_err("the flaw was not found");

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use abiding::{
     Found, KeyRing, Manager, MemoryStore, Record, Result, Store, StoreKey, Timestamp,
-    store::{Capabilities, Change, Committed, Created, Deleted, Expect, Leave, Touched},
+    store::{Capabilities, Change, Committed, Created, Deleted, Expect, Farewell, Leave, Touched},
 };
 use abiding_tower::Session;
 use http::StatusCode;
@@ -76,8 +76,13 @@ impl Store for Crowded {
             .await
     }
 
-    async fn delete(&self, key: &StoreKey, now: Timestamp) -> Result<Deleted> {
-        self.store.delete(key, now).await
+    async fn delete(
+        &self,
+        key: &StoreKey,
+        farewell: Option<&Farewell>,
+        now: Timestamp,
+    ) -> Result<Deleted> {
+        self.store.delete(key, farewell, now).await
     }
 }
 

@@ -19,7 +19,6 @@ on_each_store![
     a_deadline_is_kept_to_the_millisecond,
     a_lifetime_of_its_own_survives_every_later_write_and_restart,
     no_use_prolongs_a_session_beyond_its_absolute_lifetime,
-    the_visitor_can_be_told_that_the_session_has_ended,
     use_keeps_a_session_alive_and_idling_ends_it,
 ];
 
@@ -170,18 +169,4 @@ async fn a_clock_that_jumps_back_neither_ends_nor_prolongs_a_session(stage: Stag
     );
     stage.clock.set(before.idle_deadline);
     assert_eq!(stage.shown(&browser).await, "-");
-}
-
-async fn the_visitor_can_be_told_that_the_session_has_ended(stage: Stage) {
-    let browser = visitor(&stage).await;
-    let standing = |session: Session| async move { Ok(format!("{:?}", session.standing().await?)) };
-    assert_eq!(stage.request(&browser, standing).await.text(), "Live");
-    assert_eq!(
-        stage.request(&Browser::new(), standing).await.text(),
-        "None"
-    );
-    stage.clock.advance(30 * MINUTE);
-    assert_eq!(stage.request(&browser, standing).await.text(), "Ended");
-    let forged = Browser::holding("__Host-Http-sid=forged");
-    assert_eq!(stage.request(&forged, standing).await.text(), "None");
 }

@@ -197,7 +197,10 @@ async fn a_genuine_token_that_the_store_does_not_know_is_never_adopted(stage: St
         let mut again = browser.clone();
         let write = move |session: Session| async move {
             if reads_first {
-                assert_eq!(session.standing().await?, abiding::Standing::Ended);
+                assert_eq!(
+                    session.standing().await?,
+                    abiding::Standing::Ended(abiding::Ending::SignedOut)
+                );
             } else {
                 session.login("ada")?;
             }

@@ -167,7 +167,10 @@ async fn revoking_a_key_ends_its_sessions(stage: Stage) {
     stage.keys.revoke(old).unwrap();
     stage.store.follow(Plan::new());
     let standing = |session: Session| async move { Ok(format!("{:?}", session.standing().await?)) };
-    assert_eq!(stage.request(&browser, standing).await.text(), "Ended");
+    assert_eq!(
+        stage.request(&browser, standing).await.text(),
+        "Ended(KeyRevoked)"
+    );
     assert_eq!(stage.calls(), 0);
     let write = |session: Session| async move { Ok(session.insert("n", &1)?) };
     stage.visit(&mut browser, write).await.text();

@@ -34,6 +34,7 @@ mod stage;
 
 mod crowded;
 mod deadline;
+mod endings;
 mod expiry;
 mod identity;
 mod keys;

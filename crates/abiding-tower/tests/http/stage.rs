@@ -106,7 +106,7 @@ impl<S: Scan + Subjects + Sweep> Backstage for Faulty<S> {
         now: Timestamp,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
         Box::pin(async move {
-            self.store().delete(&found.key, now).await.unwrap();
+            self.store().delete(&found.key, None, now).await.unwrap();
             self.store()
                 .create(&found.key, &found.record, now)
                 .await

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use super::{Reader, corrupt};
-use crate::{clock::Timestamp, error::Result};
+use crate::{clock::Timestamp, ending::Ending, error::Result};
 
 /// The longest subject, in bytes of UTF-8.
 pub(crate) const MAX_SUBJECT_LEN: usize = 255;
+
+/// The longest name of a device, in bytes of UTF-8.
+pub(crate) const MAX_DEVICE_LEN: usize = 120;
 
 /// The part of `meta` that is always there: three instants or durations, the handle, the flags.
 const FIXED: usize = 3 * 8 + 12 + 1;
@@ -15,6 +18,13 @@ const HAS_AUTHENTICATED: u8 = 1;
 const HAS_ELEVATED: u8 = 1 << 1;
 const HAS_SUBJECT: u8 = 1 << 2;
 const PERSISTENT: u8 = 1 << 3;
+const HAS_DEVICE: u8 = 1 << 4;
+const HAS_ENDED: u8 = 1 << 5;
+const KNOWN_FLAGS: u8 =
+    HAS_AUTHENTICATED | HAS_ELEVATED | HAS_SUBJECT | PERSISTENT | HAS_DEVICE | HAS_ENDED;
+
+/// Why a session ended, as it is stored.
+const ENDINGS: [(Ending, u8); 2] = [(Ending::Revoked, 1), (Ending::SignedOut, 2)];
 
 /// What the library itself knows of a session; authenticated with the values.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,9 +40,29 @@ pub(crate) struct Meta {
     pub(crate) subject: Option<Box<str>>,
     pub(crate) authenticated: Option<Timestamp>,
     pub(crate) elevated_until: Option<Timestamp>,
+    /// What the application calls the device.
+    pub(crate) device: Option<Box<str>>,
+    /// Only in the farewell that took the place of a session.
+    pub(crate) ended: Option<Ending>,
 }
 
 impl Meta {
+    /// That of a session without any of the optional parts.
+    pub(crate) fn new(created: Timestamp, absolute_deadline: Timestamp) -> Self {
+        Self {
+            created,
+            absolute_deadline,
+            idle: None,
+            persistent: false,
+            handle: [0; 12],
+            subject: None,
+            authenticated: None,
+            elevated_until: None,
+            device: None,
+            ended: None,
+        }
+    }
+
     /// When the session ends unless it is used before.
     pub(crate) fn idle_deadline(&self, now: Timestamp) -> Timestamp {
         self.idle.map_or(Timestamp::MAX, |idle| now.after(idle))
@@ -42,27 +72,26 @@ impl Meta {
     pub(super) fn size(&self) -> usize {
         let instants = [self.authenticated, self.elevated_until];
         let subject = self.subject.as_ref().map_or(0, |subject| 1 + subject.len());
-        FIXED + instants.iter().flatten().count() * 8 + subject
+        let device = self.device.as_ref().map_or(0, |device| 1 + device.len());
+        FIXED
+            + instants.iter().flatten().count() * 8
+            + subject
+            + device
+            + usize::from(self.ended.is_some())
     }
 
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        let mut flags = 0;
-        flags |= if self.authenticated.is_some() {
-            HAS_AUTHENTICATED
-        } else {
-            0
-        };
-        flags |= if self.elevated_until.is_some() {
-            HAS_ELEVATED
-        } else {
-            0
-        };
-        flags |= if self.subject.is_some() {
-            HAS_SUBJECT
-        } else {
-            0
-        };
-        flags |= if self.persistent { PERSISTENT } else { 0 };
+        let flags = [
+            (HAS_AUTHENTICATED, self.authenticated.is_some()),
+            (HAS_ELEVATED, self.elevated_until.is_some()),
+            (HAS_SUBJECT, self.subject.is_some()),
+            (PERSISTENT, self.persistent),
+            (HAS_DEVICE, self.device.is_some()),
+            (HAS_ENDED, self.ended.is_some()),
+        ];
+        let flags = flags
+            .iter()
+            .fold(0, |all, (flag, set)| if *set { all | flag } else { all });
         let idle = self.idle.map_or(0, |idle| {
             u64::try_from(idle.as_millis()).unwrap_or(u64::MAX)
         });
@@ -77,9 +106,20 @@ impl Meta {
         {
             out.extend_from_slice(&instant.as_millis().to_le_bytes());
         }
-        if let Some(subject) = &self.subject {
-            out.push(u8::try_from(subject.len()).unwrap_or(u8::MAX));
-            out.extend_from_slice(&subject.as_bytes()[..subject.len().min(MAX_SUBJECT_LEN)]);
+        for (text, max) in [
+            (&self.subject, MAX_SUBJECT_LEN),
+            (&self.device, MAX_DEVICE_LEN),
+        ] {
+            if let Some(text) = text {
+                // Never longer: whoever sets it sees to that.
+                let text = &text.as_bytes()[..text.len().min(max)];
+                out.push(u8::try_from(text.len()).unwrap_or(u8::MAX));
+                out.extend_from_slice(text);
+            }
+        }
+        if let Some(ended) = self.ended {
+            let code = ENDINGS.iter().find(|(ending, _)| *ending == ended);
+            out.push(code.map_or(0, |(_, code)| *code));
         }
     }
 
@@ -89,22 +129,25 @@ impl Meta {
         let idle = u64::from_le_bytes(reader.array()?);
         let handle = reader.array()?;
         let flags = reader.byte()?;
-        if flags & !(HAS_AUTHENTICATED | HAS_ELEVATED | HAS_SUBJECT | PERSISTENT) != 0 {
+        if flags & !KNOWN_FLAGS != 0 {
             return Err(corrupt("unknown flags"));
         }
-        let authenticated = if flags & HAS_AUTHENTICATED != 0 {
-            Some(reader.timestamp()?)
-        } else {
-            None
+        let has = |flag| flags & flag != 0;
+        let mut instant = |flag| has(flag).then(|| reader.timestamp()).transpose();
+        let (authenticated, elevated_until) = (instant(HAS_AUTHENTICATED)?, instant(HAS_ELEVATED)?);
+        let mut text = |flag| {
+            let read = |reader: &mut Reader<'_>| {
+                let len = usize::from(reader.byte()?);
+                reader.text(len).map(Into::into)
+            };
+            has(flag).then(|| read(reader)).transpose()
         };
-        let elevated_until = if flags & HAS_ELEVATED != 0 {
-            Some(reader.timestamp()?)
-        } else {
-            None
-        };
-        let subject = if flags & HAS_SUBJECT != 0 {
-            let len = usize::from(reader.byte()?);
-            Some(reader.text(len)?.into())
+        let (subject, device) = (text(HAS_SUBJECT)?, text(HAS_DEVICE)?);
+        let ended = if has(HAS_ENDED) {
+            let code = reader.byte()?;
+            let known = ENDINGS.iter().find(|(_, known)| *known == code);
+            // A reason that a later release knows.
+            Some(known.map_or(Ending::Unknown, |(ending, _)| *ending))
         } else {
             None
         };
@@ -112,11 +155,13 @@ impl Meta {
             created,
             absolute_deadline,
             idle: (idle != 0).then(|| Duration::from_millis(idle)),
-            persistent: flags & PERSISTENT != 0,
+            persistent: has(PERSISTENT),
             handle,
             subject,
             authenticated,
             elevated_until,
+            device,
+            ended,
         })
     }
 }

@@ -7,6 +7,7 @@
 //! payload = 0x01 meta entry*
 //! meta    = created:i64 absolute:i64 idle:u64 handle:12B flags:u8
 //!           [authenticated:i64] [elevated_until:i64] [subject_len:u8 subject]
+//!           [device_len:u8 device] [ended:u8]
 //! entry   = key_len:u8 value_len:varint format:u8 key value
 //! ```
 //!
@@ -21,7 +22,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-pub(crate) use meta::{MAX_SUBJECT_LEN, Meta};
+pub(crate) use meta::{MAX_DEVICE_LEN, MAX_SUBJECT_LEN, Meta};
 pub(crate) use value::{decode_value, encode_value, equal_values};
 
 use crate::{
@@ -351,6 +352,8 @@ mod tests {
             subject: Some("ada".into()),
             authenticated: Some(Timestamp::from_millis(2_000)),
             elevated_until: None,
+            device: Some("Firefox on Linux".into()),
+            ended: None,
         }
     }
 

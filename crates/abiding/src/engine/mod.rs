@@ -25,9 +25,11 @@ use crate::{
     clock::Timestamp,
     codec::{Entries, Meta},
     delta::Delta,
+    ending::Ending,
     expiry::Expiry,
     id::{SessionId, StoreKey},
     record::Version,
+    rejection::Rejection,
     store::MetaEdit,
 };
 
@@ -55,13 +57,15 @@ pub(crate) struct State {
     pub(crate) edit: MetaEdit,
     pub(crate) fate: Fate,
     /// The session that this request ended.
-    pub(crate) ends: Option<Ending>,
+    pub(crate) ends: Option<Parted>,
     /// Whether the handler looked at the session or changed it.
     pub(crate) accessed: bool,
     /// Whether the handler asked for a touch, due or not.
     pub(crate) touch: bool,
     /// Whether the cookie that was sent is to be taken away: two of one name.
     pub(crate) ambiguous: bool,
+    /// Why what was sent is no session.
+    pub(crate) refused: Option<Rejection>,
     /// How many sessions of this request have ended. What was noted for one is not meant for the next.
     pub(crate) generation: u32,
     /// Whether a change is on its way to the store, so that what was read is no measure any more for
@@ -75,7 +79,7 @@ pub(crate) struct Asked {
     pub(crate) delta: Delta,
     pub(crate) edit: MetaEdit,
     pub(crate) fate: Fate,
-    ends: Option<Ending>,
+    ends: Option<Parted>,
     generation: u32,
 }
 
@@ -90,6 +94,7 @@ impl State {
             accessed: false,
             touch: false,
             ambiguous: false,
+            refused: None,
             generation: 0,
             sent: false,
         }
@@ -141,7 +146,7 @@ impl State {
     pub(crate) fn is_at(&self, key: &StoreKey) -> bool {
         match &self.known {
             Known::Live(Some(credential), _) | Known::Unread(credential) => credential.key == *key,
-            Known::Live(None, _) | Known::Ended | Known::Nobody | Known::Unopened(_) => false,
+            Known::Live(None, _) | Known::Ended(_) | Known::Nobody | Known::Unopened(_) => false,
         }
     }
 
@@ -153,25 +158,27 @@ impl State {
 
     /// Ends the session as far as this request can see; what is written from now on is another one.
     pub(crate) fn end(&mut self) {
-        let ending = match std::mem::replace(&mut self.known, Known::Nobody) {
-            Known::Live(Some(credential), _) | Known::Unread(credential) => {
-                Some(Ending::Stored(credential.key))
+        let stored = |key, known| Some(Parted::Stored { key, known });
+        let parted = match std::mem::replace(&mut self.known, Known::Nobody) {
+            Known::Live(Some(credential), live) => {
+                stored(credential.key, live.meta.subject.is_some())
             }
-            Known::Live(None, _) | Known::Ended => Some(Ending::CookieOnly),
+            Known::Unread(credential) => stored(credential.key, true),
+            Known::Live(None, _) | Known::Ended(_) => Some(Parted::CookieOnly),
             known @ (Known::Nobody | Known::Unopened(_)) => {
                 self.known = known;
                 None
             }
         };
         // A second end in one request is that of a session which was never stored.
-        self.ends = self.ends.take().or(ending);
+        self.ends = self.ends.take().or(parted);
         self.generation += 1;
         self.discard();
     }
 
     /// Takes note that the session is over, by somebody else's doing.
-    pub(crate) fn over(&mut self) {
-        self.known = Known::Ended;
+    pub(crate) fn over(&mut self, ending: Ending) {
+        self.known = Known::Ended(ending);
         self.generation += 1;
         self.discard();
     }
@@ -188,7 +195,7 @@ impl State {
 #[derive(Debug)]
 pub(crate) enum Known {
     /// It was presented by a genuine token, and it is over.
-    Ended,
+    Ended(Ending),
     /// It was read, from under its token's key or out of the cookie itself.
     Live(Option<Credential>, Box<Live>),
     /// Nothing was presented that a key vouches for.
@@ -213,6 +220,9 @@ impl fmt::Debug for Unopened {
 pub(crate) struct Credential {
     pub(crate) id: SessionId,
     pub(crate) key: StoreKey,
+    /// When the session was to end at the latest, as far as the token knows: it may have been told of
+    /// another lifetime since.
+    pub(crate) until: Timestamp,
     /// Whether an older key than the signing one vouched for it.
     pub(crate) old_key: bool,
 }
@@ -235,10 +245,14 @@ pub(crate) struct Live {
 
 /// Which session a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
+pub(crate) enum Parted {
     /// One that lives in its cookie, or lives no more.
     CookieOnly,
-    Stored(StoreKey),
+    Stored {
+        key: StoreKey,
+        /// Whether somebody was, or may have been, signed in: they will want to know why it is over.
+        known: bool,
+    },
 }
 
 /// What shall become of the id.
@@ -257,7 +271,7 @@ pub(crate) enum Fate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     /// First of all: the session that ended.
-    pub(crate) end: Option<Ending>,
+    pub(crate) end: Option<Parted>,
     pub(crate) store: Step,
     pub(crate) cookie: CookieStep,
 }
@@ -289,8 +303,8 @@ pub(crate) enum CookieStep {
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let end = match self.end {
-            Some(Ending::Stored(_)) => "delete, ",
-            Some(Ending::CookieOnly) | None => "",
+            Some(Parted::Stored { .. }) => "delete, ",
+            Some(Parted::CookieOnly) | None => "",
         };
         let store = match self.store {
             Step::Commit => "commit",
@@ -329,10 +343,10 @@ fn step(policy: &Policy, state: &State, now: Timestamp) -> Step {
     let changed = !state.delta.is_empty() || !state.edit.is_empty();
     match (&state.known, state.fate) {
         (Known::Unopened(_), _) => Step::Nothing,
-        (Known::Nobody | Known::Ended, Fate::SignIn) => Step::Create,
-        (Known::Nobody | Known::Ended, Fate::Elevate) => Step::Refuse,
-        (Known::Nobody | Known::Ended, _) if state.delta.sets_anything() => Step::Create,
-        (Known::Nobody | Known::Ended, _) => Step::Nothing,
+        (Known::Nobody | Known::Ended(_), Fate::SignIn) => Step::Create,
+        (Known::Nobody | Known::Ended(_), Fate::Elevate) => Step::Refuse,
+        (Known::Nobody | Known::Ended(_), _) if state.delta.sets_anything() => Step::Create,
+        (Known::Nobody | Known::Ended(_), _) => Step::Nothing,
         (Known::Live(..) | Known::Unread(_), Fate::SignIn | Fate::Elevate) => Step::Rotate,
         // Whoever came through an alias or a snapshot was overtaken by another renewal: one is enough.
         (Known::Live(_, live), Fate::Renew) if live.moved || live.frozen => commit_if(changed),
@@ -387,14 +401,9 @@ pub(crate) fn first_meta(
     now: Timestamp,
 ) -> Meta {
     let mut meta = Meta {
-        created: now,
-        absolute_deadline: policy.expiry.absolute_deadline(now),
         idle: policy.expiry.idle_timeout(),
-        persistent: false,
         handle,
-        subject: None,
-        authenticated: None,
-        elevated_until: None,
+        ..Meta::new(now, policy.expiry.absolute_deadline(now))
     };
     edit.apply(&mut meta);
     meta

@@ -19,6 +19,7 @@ fn credential() -> Credential {
     Credential {
         id: SessionId::generate().unwrap(),
         key: StoreKey::from_bytes([1; 32]),
+        until: Timestamp::MAX,
         old_key: false,
     }
 }
@@ -106,7 +107,12 @@ fn who_does_not_look_causes_nothing() {
 #[test]
 fn looking_where_there_is_no_session_begins_none() {
     check(Known::Nobody, 0, look, "store: nothing, cookie: nothing");
-    check(Known::Ended, 0, look, "store: nothing, cookie: nothing");
+    check(
+        Known::Ended(Ending::Idle),
+        0,
+        look,
+        "store: nothing, cookie: nothing",
+    );
     check(
         Known::Nobody,
         0,
@@ -125,7 +131,12 @@ fn looking_where_there_is_no_session_begins_none() {
 #[test]
 fn a_session_begins_when_something_is_set() {
     check(Known::Nobody, 0, set, "store: create, cookie: set");
-    check(Known::Ended, 0, set, "store: create, cookie: set");
+    check(
+        Known::Ended(Ending::Idle),
+        0,
+        set,
+        "store: create, cookie: set",
+    );
     check(Known::Nobody, 0, sign_in, "store: create, cookie: set");
 }
 
@@ -215,8 +226,11 @@ fn who_comes_through_an_alias_is_overtaken_and_sends_no_cookie() {
 fn privileges_are_raised_of_a_living_session_only() {
     let refused = "store: refuse, cookie: nothing";
     check(Known::Nobody, 0, elevate, refused);
-    check(Known::Ended, 0, elevate, refused);
-    assert_eq!(plan(Mode::ClientSide, Known::Ended, 0, elevate), refused);
+    check(Known::Ended(Ending::Idle), 0, elevate, refused);
+    assert_eq!(
+        plan(Mode::ClientSide, Known::Ended(Ending::Idle), 0, elevate),
+        refused
+    );
 }
 
 #[test]
@@ -234,7 +248,7 @@ fn what_was_ended_is_deleted_and_the_cookie_goes_with_it() {
         "store: delete, nothing, cookie: remove",
     );
     check(
-        Known::Ended,
+        Known::Ended(Ending::Idle),
         0,
         State::end,
         "store: nothing, cookie: remove",

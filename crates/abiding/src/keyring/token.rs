@@ -1,9 +1,13 @@
 //! The token in a session cookie: a key's id, the session's id, and a tag that vouches for both.
 //!
 //! ```text
-//! token = base64url( 0x01 key_id:4B session_id:32B tag:16B )      53 bytes, 71 characters
+//! token = base64url( 0x01 key_id:4B until:u32 session_id:32B tag:16B )      57 bytes, 76 characters
 //! tag   = HMAC-SHA256(token sub-key, context ‖ the bytes before the tag), the first 16 bytes
 //! ```
+//!
+//! `until` is the absolute deadline of the session when the token was made, in seconds since 1970,
+//! little-endian: not a limit, since a session may be given another lifetime, but enough to say why it
+//! is not there any more.
 //!
 //! The tag is checked before a store is asked, so guesses cost no I/O (ID-5). The algorithm follows
 //! from the key and the version byte, never from the token's word (KR-6).
@@ -16,7 +20,9 @@ use super::{KeyId, KeyRing, Standing, key::RingKey};
 use crate::{clock::Timestamp, id::SessionId};
 
 const VERSION: u8 = 0x01;
-const BODY: usize = 1 + KeyId::LEN + SessionId::LEN;
+const UNTIL: usize = 1 + KeyId::LEN;
+const ID: usize = UNTIL + 4;
+const BODY: usize = ID + SessionId::LEN;
 const TAG: usize = 16;
 const RAW: usize = BODY + TAG;
 /// The length of a token in characters.
@@ -47,6 +53,7 @@ impl Context {
 pub(crate) struct Token {
     pub(crate) id: SessionId,
     pub(crate) key: KeyId,
+    pub(crate) until: Timestamp,
 }
 
 /// Why a cookie's value is no session. Counted and traced; the visitor is told nothing of it.
@@ -59,18 +66,20 @@ pub(crate) enum TokenRejection {
 }
 
 impl KeyRing {
-    /// The token for `id`, signed by the key that is active at `now`.
+    /// The token for `id` of a session that lives `until` then, signed by the key that is active at `now`.
     pub(crate) fn token(
         &self,
         context: &Context,
         id: &SessionId,
+        until: Timestamp,
         now: Timestamp,
     ) -> Zeroizing<String> {
         let key = self.signer(now);
         let mut raw = Zeroizing::new([0; RAW]);
         raw[0] = VERSION;
-        raw[1..1 + KeyId::LEN].copy_from_slice(&key.id.0);
-        raw[1 + KeyId::LEN..BODY].copy_from_slice(id.as_bytes());
+        raw[1..UNTIL].copy_from_slice(&key.id.0);
+        raw[UNTIL..ID].copy_from_slice(&seconds(until).to_le_bytes());
+        raw[ID..BODY].copy_from_slice(id.as_bytes());
         let tag = tag(&key, context, &raw[..BODY]);
         raw[BODY..].copy_from_slice(&tag.as_ref()[..TAG]);
         Zeroizing::new(URL_SAFE_NO_PAD.encode(&raw[..]))
@@ -91,7 +100,7 @@ impl KeyRing {
             _ => return Err(TokenRejection::Malformed),
         }
         let mut key_id = KeyId([0; KeyId::LEN]);
-        key_id.0.copy_from_slice(&raw[1..1 + KeyId::LEN]);
+        key_id.0.copy_from_slice(&raw[1..UNTIL]);
         let key = match self.standing(key_id) {
             Standing::Known(key) => key,
             Standing::Revoked => return Err(TokenRejection::RevokedKey),
@@ -101,12 +110,19 @@ impl KeyRing {
         constant_time::verify_slices_are_equal(&expected.as_ref()[..TAG], &raw[BODY..])
             .map_err(|_| TokenRejection::BadTag)?;
         let mut id = [0; SessionId::LEN];
-        id.copy_from_slice(&raw[1 + KeyId::LEN..BODY]);
+        id.copy_from_slice(&raw[ID..BODY]);
+        let mut until = [0; 4];
+        until.copy_from_slice(&raw[UNTIL..ID]);
         Ok(Token {
             id: SessionId::from_bytes(id),
             key: key_id,
+            until: Timestamp::from_millis(i64::from(u32::from_le_bytes(until)) * 1_000),
         })
     }
+}
+
+fn seconds(instant: Timestamp) -> u32 {
+    u32::try_from(instant.as_millis().max(0) / 1_000).unwrap_or(u32::MAX)
 }
 
 fn tag(key: &RingKey, context: &Context, body: &[u8]) -> hmac::Tag {
@@ -130,7 +146,7 @@ mod tests {
     #[test]
     fn a_token_opens_to_the_id_it_was_made_for() {
         let (ring, id) = (KeyRing::generate().unwrap(), SessionId::generate().unwrap());
-        let token = ring.token(&context("sid"), &id, NOW);
+        let token = ring.token(&context("sid"), &id, NOW, NOW);
         assert_eq!(token.len(), TEXT);
         assert_eq!(
             ring.open_token(&context("sid"), token.as_bytes())
@@ -144,7 +160,7 @@ mod tests {
     #[test]
     fn every_flipped_bit_and_every_other_length_is_refused() {
         let (ring, id) = (KeyRing::generate().unwrap(), SessionId::generate().unwrap());
-        let token = ring.token(&context("sid"), &id, NOW);
+        let token = ring.token(&context("sid"), &id, NOW, NOW);
         for position in 0..token.len() {
             for bit in 0..8 {
                 let mut bad = token.as_bytes().to_vec();
@@ -169,7 +185,7 @@ mod tests {
     #[test]
     fn a_token_is_bound_to_its_context() {
         let (ring, id) = (KeyRing::generate().unwrap(), SessionId::generate().unwrap());
-        let token = ring.token(&context("sid"), &id, NOW);
+        let token = ring.token(&context("sid"), &id, NOW, NOW);
         let open = |context| {
             ring.open_token(&context, token.as_bytes())
                 .map(|token| token.key)
@@ -185,7 +201,7 @@ mod tests {
     #[test]
     fn rotation_keeps_old_tokens_and_revocation_ends_them() {
         let (ring, id) = (KeyRing::generate().unwrap(), SessionId::generate().unwrap());
-        let token = ring.token(&context("sid"), &id, NOW);
+        let token = ring.token(&context("sid"), &id, NOW, NOW);
         ring.rotate(Key::generate().unwrap(), NOW).unwrap();
         let opened = ring.open_token(&context("sid"), token.as_bytes()).unwrap();
         assert_ne!(opened.key, ring.signer_at(NOW));

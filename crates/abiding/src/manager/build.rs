@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Manager, Place, Rejected, Shared};
+use super::{Manager, Place, Shared};
 use crate::{
     clock::{Clock, SystemClock},
     cookie::CookieSpec,
@@ -11,6 +11,7 @@ use crate::{
     expiry::Expiry,
     id::Naming,
     keyring::{Context, KeyRing},
+    rejection::Rejected,
     store::{DynStore, DynSubjects, DynSweep, SIZE_LIMIT, Sealer, Store, Subjects, Sweep},
 };
 

@@ -9,7 +9,8 @@ use crate::{
     clock::Timestamp,
     codec::{Entries, Meta},
     delta::Delta,
-    engine::{self, Asked, CookieStep, Credential, Ending, Fate, Known, Plan, State, Step},
+    ending::Ending,
+    engine::{self, Asked, CookieStep, Credential, Fate, Known, Parted, Plan, State, Step},
     error::{Error, ErrorKind, Result},
     id::SessionId,
     record::Version,
@@ -30,6 +31,8 @@ struct Work {
     version: Option<Version>,
     /// Whether what was read is a snapshot.
     frozen: bool,
+    /// Why the session is over, if it turns out to be.
+    ending: Ending,
 }
 
 /// What became of a step.
@@ -191,8 +194,9 @@ impl Shared {
         work: &mut Work,
         now: Timestamp,
     ) -> Result<Outcome> {
-        if let Some(Ending::Stored(key)) = work.plan.end {
-            store.delete(&key, now).await?;
+        if let Some(Parted::Stored { key, known }) = work.plan.end {
+            let farewell = known.then(|| self.farewell(Ending::SignedOut, now));
+            store.delete(&key, farewell.as_ref(), now).await?;
         }
         match work.plan.store {
             Step::Nothing => Ok(Outcome::SameId),
@@ -222,7 +226,7 @@ impl Shared {
             let desk = &mut *desk;
             let in_place = match &work.credential {
                 Some(credential) => desk.state.is_at(&credential.key),
-                None => matches!(desk.state.known, Known::Ended | Known::Nobody),
+                None => matches!(desk.state.known, Known::Ended(_) | Known::Nobody),
             };
             let current = desk.state.is_asked(&work.asked);
             match outcome {
@@ -231,7 +235,7 @@ impl Shared {
                         // It may have been over for long. Without this the next write would fail as well.
                         desk.set_cookie = Some(Zeroizing::new(self.cookie.remove()));
                     }
-                    return Err(self.ended(desk));
+                    return Err(self.ended(desk, work.ending));
                 }
                 Outcome::Gone if current => return Ok(false),
                 Outcome::Gone => return Err(gone()),
@@ -244,7 +248,7 @@ impl Shared {
                 Outcome::Over => {
                     desk.state.done(&work.asked);
                     if in_place {
-                        desk.state.known = Known::Ended;
+                        desk.state.known = Known::Ended(work.ending);
                     }
                     return Ok(true);
                 }
@@ -274,13 +278,13 @@ impl Shared {
                 Outcome::Renamed(new) => new,
             }
         };
-        store.delete(&unwanted.credential.key, now).await?;
+        store.delete(&unwanted.credential.key, None, now).await?;
         let mut desk = lock(desk);
         if !desk.state.is_asked(&work.asked) {
             desk.state.done(&work.asked);
             return match desk.state.known {
                 // It was over by somebody else's doing, and what was to begin anew was dropped with it.
-                Known::Ended => Err(gone()),
+                Known::Ended(_) => Err(gone()),
                 _ => Ok(true),
             };
         }
@@ -329,12 +333,12 @@ impl Shared {
             _ => Entries::default(),
         };
         for _ in 0..DRAWS {
-            let credential = self.credential(id);
+            let credential = self.credential(id, &meta);
             let record =
                 self.sealer
                     .record(&credential.key, &meta, &entries, &work.asked.delta, now)?;
             if store.create(&credential.key, &record, now).await? == Created::Yes {
-                let cookie = self.token_cookie(&credential.id, &meta, now);
+                let cookie = self.token_cookie(&credential, &meta, now);
                 return Ok(Renamed {
                     credential,
                     cookie,
@@ -362,8 +366,11 @@ impl Shared {
             Committed::Gone => {
                 // A snapshot tells that the visitor signed in a moment ago: the browser has a newer
                 // cookie than the one that was sent here, and it must not be taken away.
-                let left = self.load(credential.clone()).await?;
-                work.frozen = matches!(left, Known::Live(_, live) if live.frozen);
+                match self.load(credential.clone()).await? {
+                    Known::Live(_, live) => work.frozen = live.frozen,
+                    Known::Ended(ending) => work.ending = ending,
+                    Known::Nobody | Known::Unopened(_) | Known::Unread(_) => {}
+                }
                 Ok(Outcome::Gone)
             }
             Committed::KeyTaken | Committed::Stale(_) => Err(breach("commit")),
@@ -395,13 +402,13 @@ impl Shared {
         };
         let change = self.change(work.asked.delta.clone(), work.asked.edit.clone(), now);
         for _ in 0..DRAWS {
-            let new = self.credential(SessionId::generate()?);
+            let new = self.credential(SessionId::generate()?, &meta);
             let rotated = store
                 .rotate(&old.key, &new.key, &change, expect, leave, now)
                 .await;
             match gone_is_an_answer(rotated)? {
                 Committed::Yes(_) => {
-                    let cookie = self.token_cookie(&new.id, &meta, now);
+                    let cookie = self.token_cookie(&new, &meta, now);
                     return Ok(Outcome::Renamed(Renamed {
                         credential: new,
                         cookie,
@@ -441,9 +448,9 @@ impl Shared {
     }
 
     /// Notes that the session ended under the request's hands; what it wrote is dropped.
-    pub(crate) fn ended(&self, desk: &mut Desk) -> Error {
-        desk.state.over();
-        tracing::info!("a session ended while a request was writing to it; the change was dropped");
+    pub(crate) fn ended(&self, desk: &mut Desk, ending: Ending) -> Error {
+        desk.state.over(ending);
+        tracing::info!(%ending, "a session ended while a request was writing to it; the change was dropped");
         gone()
     }
 
@@ -468,10 +475,11 @@ impl Shared {
         }
     }
 
-    fn credential(&self, id: SessionId) -> Credential {
+    fn credential(&self, id: SessionId, meta: &Meta) -> Credential {
         Credential {
             key: self.naming.store_key(&id),
             id,
+            until: meta.absolute_deadline,
             old_key: false,
         }
     }
@@ -484,7 +492,7 @@ impl Shared {
                 let ((meta, _), credential) = (work.base.as_ref()?, work.credential.as_ref()?);
                 let mut meta = meta.clone();
                 work.asked.edit.apply(&mut meta);
-                Some(self.token_cookie(&credential.id, &meta, now))
+                Some(self.token_cookie(credential, &meta, now))
             }
             CookieStep::Nothing | CookieStep::Seal => None,
         }
@@ -496,7 +504,7 @@ impl Work {
         let (credential, live) = match &state.known {
             Known::Live(credential, live) => (credential.clone(), Some(live)),
             Known::Unread(credential) => (Some(credential.clone()), None),
-            Known::Ended | Known::Nobody | Known::Unopened(_) => (None, None),
+            Known::Ended(_) | Known::Nobody | Known::Unopened(_) => (None, None),
         };
         Self {
             plan,
@@ -505,6 +513,7 @@ impl Work {
             base: live.map(|live| (live.meta.clone(), live.entries.clone())),
             version: live.map(|live| live.version),
             frozen: live.is_some_and(|live| live.frozen),
+            ending: Ending::Unknown,
         }
     }
 }

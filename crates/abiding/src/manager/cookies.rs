@@ -8,9 +8,9 @@ use crate::{
     clock::Timestamp,
     codec::{self, Entries, Meta},
     cookie::MAX_COOKIE,
-    engine::{self, Asked},
+    engine::{self, Asked, Credential},
     error::{Error, ErrorKind, Result},
-    id::{SessionId, random_bytes},
+    id::random_bytes,
     keyring::Purpose,
 };
 
@@ -18,11 +18,16 @@ impl Shared {
     /// The cookie of a session in a store.
     pub(super) fn token_cookie(
         &self,
-        id: &SessionId,
+        credential: &Credential,
         meta: &Meta,
         now: Timestamp,
     ) -> Zeroizing<String> {
-        let token = self.ring.token(&self.token_context, id, now);
+        let token = self.ring.token(
+            &self.token_context,
+            &credential.id,
+            meta.absolute_deadline,
+            now,
+        );
         Zeroizing::new(self.cookie.set(&token, engine::max_age(meta, now)))
     }
 

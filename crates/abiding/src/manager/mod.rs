@@ -20,19 +20,14 @@ mod close;
 mod closing;
 mod cookies;
 mod open;
+mod subjects;
 
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 pub use build::{ClientSideBuilder, ManagerBuilder, Profile};
 pub(crate) use close::{breach, gone, gone_is_an_answer, left};
 pub use closing::{Closing, Summary};
+pub(crate) use open::Look;
 
 use crate::{
     clock::{Clock, Timestamp},
@@ -40,7 +35,8 @@ use crate::{
     engine::{Known, Policy, State, Unopened},
     error::{Error, ErrorKind, Result},
     id::Naming,
-    keyring::{Context, KeyRing, TokenRejection},
+    keyring::{Context, KeyRing},
+    rejection::{Rejected, Rejection},
     session::{Info, Session},
     store::{Capabilities, DynStore, DynSubjects, DynSweep, Sealer, Store, Swept},
 };
@@ -97,20 +93,19 @@ impl Manager {
     /// The session of a request with these `Cookie` headers. Looks for the cookie and does no more:
     /// nothing is verified, decoded or fetched before the handler looks at the session.
     pub fn open<'a>(&self, cookie_headers: impl IntoIterator<Item = &'a [u8]>) -> Session {
-        let (known, ambiguous) = match cookie::find(cookie_headers, self.0.cookie.name()) {
-            Presented::Value(value) => (Known::Unopened(Unopened(value.into())), false),
-            Presented::Nothing => (Known::Nobody, false),
-            Presented::Duplicate => {
-                self.0.rejected.count(Rejection::Duplicate);
-                (Known::Nobody, true)
-            }
-            Presented::TooLarge => {
-                self.0.rejected.count(Rejection::Malformed);
-                (Known::Nobody, false)
-            }
+        let refused = |reason| {
+            self.0.rejected.count(reason);
+            (Known::Nobody, Some(reason))
+        };
+        let (known, refused) = match cookie::find(cookie_headers, self.0.cookie.name()) {
+            Presented::Value(value) => (Known::Unopened(Unopened(value.into())), None),
+            Presented::Nothing => (Known::Nobody, None),
+            Presented::Duplicate => refused(Rejection::Duplicate),
+            Presented::TooLarge => refused(Rejection::Malformed),
         };
         let mut state = State::new(known);
-        state.ambiguous = ambiguous;
+        state.ambiguous = refused == Some(Rejection::Duplicate);
+        state.refused = refused;
         Session::new(Arc::clone(&self.0), state)
     }
 
@@ -135,21 +130,7 @@ impl Manager {
     /// # Errors
     /// [`ErrorKind::Unsupported`] unless the builder was told [`subjects`](ManagerBuilder::subjects).
     pub async fn sessions_of(&self, subject: &str) -> Result<Vec<Info>> {
-        let (store, now) = (self.subjects("sessions_of")?, self.0.clock.now());
-        let mut sessions = Vec::new();
-        for key in self.0.ring.subject_keys(&self.0.realm, subject, now) {
-            for found in store.of_subject(&key, now).await? {
-                match self.0.sealer.open(&found.key, &found.record, now) {
-                    Ok(Some((meta, entries))) => {
-                        sessions.push(Info::of_record(&meta, &entries, &found.record, now));
-                    }
-                    Ok(None) => {}
-                    Err(error) => tracing::error!(%error, key = ?found.key, "session left out"),
-                }
-            }
-        }
-        sessions.sort_by_key(|info| std::cmp::Reverse(info.seen));
-        Ok(sessions)
+        self.0.sessions_of(subject).await
     }
 
     /// Ends every session of a subject, and answers how many there were. To spare the one that asks,
@@ -158,16 +139,16 @@ impl Manager {
     /// # Errors
     /// [`ErrorKind::Unsupported`] unless the builder was told [`subjects`](ManagerBuilder::subjects).
     pub async fn end_subject(&self, subject: &str) -> Result<usize> {
-        let (store, now) = (self.subjects("end_subject")?, self.0.clock.now());
-        let mut ended = 0;
-        for key in self.0.ring.subject_keys(&self.0.realm, subject, now) {
-            ended += store.end_subject(&key, None, now).await?;
-        }
-        Ok(ended)
+        self.0.end_subject("end_subject", subject, None).await
     }
 
-    fn subjects(&self, operation: &'static str) -> Result<&dyn DynSubjects> {
-        self.0.subjects(operation)
+    /// Ends one session of a subject, by the handle that [`sessions_of`](Self::sessions_of) shows.
+    /// `false` if there is none (any more).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] unless the builder was told [`subjects`](ManagerBuilder::subjects).
+    pub async fn revoke(&self, subject: &str, handle: &str) -> Result<bool> {
+        self.0.revoke(subject, handle).await
     }
 
     /// The cookie's name and attributes.
@@ -202,24 +183,6 @@ impl Manager {
     }
 }
 
-impl Shared {
-    pub(crate) fn subjects(&self, operation: &'static str) -> Result<&dyn DynSubjects> {
-        let missing = || {
-            Error::new(
-                ErrorKind::Unsupported,
-                operation,
-                "build the manager with `subjects()`",
-            )
-        };
-        self.subjects.as_deref().ok_or_else(missing)
-    }
-
-    pub(crate) fn subject_keys(&self, subject: &str) -> Vec<crate::record::SubjectKey> {
-        self.ring
-            .subject_keys(&self.realm, subject, self.clock.now())
-    }
-}
-
 impl fmt::Debug for Manager {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Manager")
@@ -237,63 +200,5 @@ impl fmt::Debug for Shared {
         f.debug_struct("Shared")
             .field("realm", &self.realm)
             .finish_non_exhaustive()
-    }
-}
-
-/// Why a cookie was not taken for a session. The visitor is told nothing of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Rejection {
-    /// A key of the ring is named, but the cookie is not its work.
-    BadTag,
-    /// Two cookies of the name.
-    Duplicate,
-    /// Its seal is genuine and its time is over.
-    Expired,
-    /// It is no token or seal at all.
-    Malformed,
-    /// Its key was revoked.
-    RevokedKey,
-    /// It is genuine, and the store knows no such session (any more).
-    UnknownId,
-    /// Its key is not in the ring.
-    UnknownKey,
-}
-
-impl Rejection {
-    const ALL: [Self; 7] = [
-        Self::BadTag,
-        Self::Duplicate,
-        Self::Expired,
-        Self::Malformed,
-        Self::RevokedKey,
-        Self::UnknownId,
-        Self::UnknownKey,
-    ];
-}
-
-impl From<TokenRejection> for Rejection {
-    fn from(rejection: TokenRejection) -> Self {
-        match rejection {
-            TokenRejection::BadTag => Self::BadTag,
-            TokenRejection::Malformed => Self::Malformed,
-            TokenRejection::RevokedKey => Self::RevokedKey,
-            TokenRejection::UnknownKey => Self::UnknownKey,
-        }
-    }
-}
-
-/// Counts what was refused (ID-7).
-#[derive(Debug, Default)]
-pub(crate) struct Rejected([AtomicU64; Rejection::ALL.len()]);
-
-impl Rejected {
-    pub(crate) fn count(&self, reason: Rejection) {
-        self.0[reason as usize].fetch_add(1, Ordering::Relaxed);
-        tracing::debug!(?reason, "session cookie refused");
-    }
-
-    fn of(&self, reason: Rejection) -> u64 {
-        self.0[reason as usize].load(Ordering::Relaxed)
     }
 }

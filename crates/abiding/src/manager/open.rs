@@ -2,14 +2,17 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
-use super::{Place, Rejection, Shared};
+use super::{Place, Shared};
 use crate::{
     clock::Timestamp,
     codec,
+    ending::Ending,
     engine::{Credential, Known, Live, State, Unopened},
     error::Result,
     keyring::{Opened, Purpose},
     record::{Found, Version},
+    rejection::Rejection,
+    store::Capabilities,
 };
 
 /// First byte of a sealed cookie, before the seal. A token begins with 0x01.
@@ -28,10 +31,11 @@ impl Shared {
         };
         state.known = opened.unwrap_or_else(|reason| {
             self.rejected.count(reason);
-            match reason {
-                Rejection::Expired | Rejection::RevokedKey => Known::Ended,
-                _ => Known::Nobody,
+            if reason == Rejection::RevokedKey {
+                return self.over(Ending::KeyRevoked);
             }
+            state.refused = Some(reason);
+            Known::Nobody
         });
     }
 
@@ -43,6 +47,7 @@ impl Shared {
         Ok(Known::Unread(Credential {
             id: token.id,
             key,
+            until: token.until,
             old_key,
         }))
     }
@@ -72,8 +77,9 @@ impl Shared {
         };
         let (meta, entries) = codec::parse(text.into(), 16).map_err(|_| Rejection::Malformed)?;
         let now = self.clock.now();
-        if meta.absolute_deadline.min(idle_deadline) <= now {
-            return Err(Rejection::Expired);
+        if let Some(ending) = expired(meta.absolute_deadline, idle_deadline, now) {
+            self.rejected.count(Rejection::Expired);
+            return Ok(self.over(ending));
         }
         self.ring.note_use(key, now);
         let live = Live {
@@ -95,39 +101,49 @@ impl Shared {
             return Ok(Known::Nobody);
         };
         let now = self.clock.now();
-        let found = store.load(&credential.key, now).await?;
-        match found
-            .map(|found| self.live(&credential, &found, now))
-            .transpose()?
-            .flatten()
-        {
-            Some(live) => Ok(Known::Live(Some(credential), Box::new(live))),
-            None => {
-                self.rejected.count(Rejection::UnknownId);
-                Ok(Known::Ended)
-            }
-        }
+        let ending = match store.load(&credential.key, now).await? {
+            Some(found) => match self.look(&credential, &found, now)? {
+                Look::Live(live) => return Ok(Known::Live(Some(credential), live)),
+                Look::Over(ending) => ending,
+            },
+            None => self.why_absent(store.capabilities(), &credential, now),
+        };
+        self.rejected.count(Rejection::UnknownId);
+        Ok(self.over(ending))
     }
 
-    /// What a record holds; `None` if its session has ended.
-    pub(crate) fn live(
+    /// Why the store had no living session for `credential` a moment ago.
+    pub(crate) async fn why(&self, credential: &Credential) -> Result<Ending> {
+        Ok(match self.load(credential.clone()).await? {
+            Known::Ended(ending) => ending,
+            _ => Ending::Unknown,
+        })
+    }
+
+    /// What a record holds, or why its session is over.
+    pub(crate) fn look(
         &self,
         credential: &Credential,
         found: &Found,
         now: Timestamp,
-    ) -> Result<Option<Live>> {
+    ) -> Result<Look> {
         let record = &found.record;
         // A store that hands out what is over is not believed (ST-9).
-        if record.is_expired_at(now) {
-            return Ok(None);
+        if let Some(ending) = expired(record.absolute_deadline, record.idle_deadline, now) {
+            return Ok(Look::Over(ending));
         }
-        let mut opened = self.sealer.open(&found.key, record, now)?;
-        if let (true, Some((meta, _))) = (found.frozen, &mut opened) {
+        let Some((mut meta, entries)) = self.sealer.open(&found.key, record, now)? else {
+            return Ok(Look::Over(Ending::Unknown));
+        };
+        if let Some(ending) = meta.ended {
+            return Ok(Look::Over(ending));
+        }
+        if found.frozen {
             // A logout ends the session, and knows nothing of the snapshot: what stays of it for its
             // grace is data for a page that was under way, and signs nobody in.
             (meta.subject, meta.authenticated, meta.elevated_until) = (None, None, None);
         }
-        Ok(opened.map(|(meta, entries)| Live {
+        Ok(Look::Live(Box::new(Live {
             meta,
             entries,
             version: record.version,
@@ -136,6 +152,37 @@ impl Shared {
             moved: found.key != credential.key,
             frozen: found.frozen,
             old_key: credential.old_key,
-        }))
+        })))
+    }
+
+    /// Why there is nothing where a genuine token leads to. What was ended on purpose left a farewell.
+    fn why_absent(&self, store: Capabilities, credential: &Credential, now: Timestamp) -> Ending {
+        let remembers = store.durable && !store.evicts;
+        if credential.until <= now {
+            Ending::Absolute
+        } else if remembers && self.policy.expiry.idle_timeout().is_some() {
+            Ending::Idle
+        } else {
+            Ending::Unknown
+        }
+    }
+
+    fn over(&self, ending: Ending) -> Known {
+        tracing::info!(%ending, "a session that is over was presented");
+        Known::Ended(ending)
+    }
+}
+
+/// What a record turned out to be.
+pub(crate) enum Look {
+    Live(Box<Live>),
+    Over(Ending),
+}
+
+fn expired(absolute: Timestamp, idle: Timestamp, now: Timestamp) -> Option<Ending> {
+    match now {
+        _ if absolute <= now => Some(Ending::Absolute),
+        _ if idle <= now => Some(Ending::Idle),
+        _ => None,
     }
 }

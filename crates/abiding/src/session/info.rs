@@ -29,6 +29,9 @@ pub struct Info {
     pub subject: Option<String>,
     /// When the subject signed in.
     pub authenticated: Option<Timestamp>,
+    /// What the application calls the device, as it was told by
+    /// [`set_device`](crate::Session::set_device).
+    pub device: Option<String>,
     /// Whether its privileges are raised at the moment, for whoever presents the newest id.
     pub elevated: bool,
     /// Whether the cookie outlives the browser.
@@ -74,6 +77,7 @@ impl Info {
             version: Version::FIRST,
             subject: meta.subject.as_deref().map(Into::into),
             authenticated: meta.authenticated,
+            device: meta.device.as_deref().map(Into::into),
             elevated: false,
             persistent: meta.persistent,
             bytes: entries

@@ -21,12 +21,14 @@ pub use typed::Typed;
 use zeroize::Zeroizing;
 
 use crate::{
-    codec::{self, Entries, MAX_SUBJECT_LEN},
+    codec::{self, Entries, MAX_DEVICE_LEN, MAX_SUBJECT_LEN},
     delta::Intent,
+    ending::Ending,
     engine::{Credential, Fate, Known, Plan, State},
     error::{Error, ErrorKind, Result},
-    manager::{Place, Shared, breach, gone, gone_is_an_answer, left},
+    manager::{Look, Place, Shared, breach, gone, gone_is_an_answer, left},
     record::Version,
+    rejection::Rejection,
     store::{Change, Committed, Expect, MetaEdit},
 };
 
@@ -83,12 +85,15 @@ impl Desk {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Standing {
-    /// The visitor presented a genuine session, and it is over: expired, signed out, or revoked.
-    Ended,
+    /// The visitor presented a genuine session, and it is over.
+    Ended(Ending),
     /// It lives.
     Live,
-    /// There is none (yet).
+    /// There is none (yet): the visitor presented nothing.
     None,
+    /// The visitor presented something that no key of the ring vouches for. It proves nothing; yet
+    /// [`Rejection::UnknownKey`] is what follows when an application comes back with other keys.
+    Refused(Rejection),
 }
 
 impl Session {
@@ -254,9 +259,13 @@ impl Session {
             let expect = Expect::Version(version);
             let committed = store.commit(&credential.key, &change, expect, change.now);
             let committed = gone_is_an_answer(committed.await)?;
+            let why = match committed {
+                Committed::Gone => self.shared.why(&credential).await?,
+                _ => Ending::Unknown,
+            };
             let mut desk = lock(&self.desk);
             let in_place = desk.state.is_at(&credential.key);
-            let live = match committed {
+            let look = match committed {
                 Committed::Yes(new_version) => {
                     desk.commits += 1;
                     if desk.state.is_asked(&asked) {
@@ -264,15 +273,15 @@ impl Session {
                     }
                     return Ok(());
                 }
-                Committed::Stale(found) => self.shared.live(&credential, &found, change.now)?,
-                Committed::Gone => None,
+                Committed::Stale(found) => self.shared.look(&credential, &found, change.now)?,
+                Committed::Gone => Look::Over(why),
                 Committed::KeyTaken => return Err(breach("update")),
             };
-            match live {
-                Some(live) if in_place => {
-                    desk.state.known = Known::Live(Some(credential), Box::new(live));
+            match look {
+                Look::Live(live) if in_place => {
+                    desk.state.known = Known::Live(Some(credential), live);
                 }
-                None if in_place => return Err(self.shared.ended(&mut desk)),
+                Look::Over(ending) if in_place => return Err(self.shared.ended(&mut desk, ending)),
                 // Another task of this request gave it a new id.
                 _ if desk.state.is_asked(&asked) => {}
                 // Or ended it.
@@ -354,6 +363,15 @@ impl Session {
         self.change(|state| state.edit.persistent = Some(persistent));
     }
 
+    /// Gives the device a name that people know it by in a list of their sessions: `Firefox on Linux`.
+    /// More than 120 bytes are cut off.
+    pub fn set_device(&self, name: &str) {
+        let fits = |end: &usize| name.is_char_boundary(*end);
+        let end = (0..=name.len().min(MAX_DEVICE_LEN)).rev().find(fits);
+        let name = &name[..end.unwrap_or(0)];
+        self.change(|state| state.edit.device = Some(Some(name.into())));
+    }
+
     /// Notes that the session is in use, whether or not the touch threshold has passed.
     ///
     /// # Errors
@@ -370,10 +388,13 @@ impl Session {
     /// If the store failed.
     pub async fn standing(&self) -> Result<Standing> {
         self.read().await?;
-        Ok(match lock(&self.desk).state.known {
+        let state = &lock(&self.desk).state;
+        Ok(match state.known {
             Known::Live(..) => Standing::Live,
-            Known::Ended => Standing::Ended,
-            Known::Nobody | Known::Unopened(_) | Known::Unread(_) => Standing::None,
+            Known::Ended(ending) => Standing::Ended(ending),
+            Known::Nobody | Known::Unopened(_) | Known::Unread(_) => {
+                state.refused.map_or(Standing::None, Standing::Refused)
+            }
         })
     }
 
@@ -409,7 +430,6 @@ impl Session {
     /// [`ErrorKind::Unsupported`] unless the manager was built with
     /// [`subjects`](crate::ManagerBuilder::subjects); otherwise the store failed.
     pub async fn end_others(&self) -> Result<usize> {
-        let store = self.shared.subjects("end_others")?;
         let Some(subject) = self.subject().await? else {
             return Ok(0);
         };
@@ -417,13 +437,34 @@ impl Session {
             Known::Live(Some(credential), _) => Some(credential.key),
             _ => None,
         };
-        let mut ended = 0;
-        for key in self.shared.subject_keys(&subject) {
-            ended += store
-                .end_subject(&key, own.as_ref(), self.shared.clock.now())
-                .await?;
+        let own = own.as_ref();
+        self.shared.end_subject("end_others", &subject, own).await
+    }
+
+    /// The living sessions of whoever is signed in here, this one included, the most recently seen first;
+    /// nothing if nobody is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] unless the manager was built with
+    /// [`subjects`](crate::ManagerBuilder::subjects); otherwise the store failed.
+    pub async fn devices(&self) -> Result<Vec<Info>> {
+        match self.subject().await? {
+            Some(subject) => self.shared.sessions_of(&subject).await,
+            None => Ok(Vec::new()),
         }
-        Ok(ended)
+    }
+
+    /// Ends a session of this session's subject, by the handle that [`devices`](Self::devices) shows. `false` if the subject has none of it (any more),
+    /// and if nobody is signed in.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] unless the manager was built with
+    /// [`subjects`](crate::ManagerBuilder::subjects); otherwise the store failed.
+    pub async fn revoke(&self, handle: &str) -> Result<bool> {
+        match self.subject().await? {
+            Some(subject) => self.shared.revoke(&subject, handle).await,
+            None => Ok(false),
+        }
     }
 
     /// Stores what was changed so far, now: before a long stream, or after the response has left.

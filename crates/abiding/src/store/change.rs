@@ -82,6 +82,7 @@ pub(crate) struct MetaEdit {
     pub(crate) subject: Option<Option<Box<str>>>,
     pub(crate) authenticated: Option<Option<Timestamp>>,
     pub(crate) elevated_until: Option<Option<Timestamp>>,
+    pub(crate) device: Option<Option<Box<str>>>,
 }
 
 /// Without the subject: who somebody is has no place in a log.
@@ -113,6 +114,7 @@ impl MetaEdit {
         take(&mut self.subject, &done.subject);
         take(&mut self.authenticated, &done.authenticated);
         take(&mut self.elevated_until, &done.elevated_until);
+        take(&mut self.device, &done.device);
     }
 
     pub(crate) fn apply(&self, meta: &mut Meta) {
@@ -127,6 +129,7 @@ impl MetaEdit {
         put(&self.subject, &mut meta.subject);
         put(&self.authenticated, &mut meta.authenticated);
         put(&self.elevated_until, &mut meta.elevated_until);
+        put(&self.device, &mut meta.device);
     }
 }
 
@@ -251,14 +254,9 @@ mod tests {
 
     fn meta() -> Meta {
         Meta {
-            created: NOW,
-            absolute_deadline: NOW.after(Duration::from_secs(3_600)),
             idle: Some(Duration::from_secs(60)),
-            persistent: false,
             handle: [1; 12],
-            subject: None,
-            authenticated: None,
-            elevated_until: None,
+            ..Meta::new(NOW, NOW.after(Duration::from_secs(3_600)))
         }
     }
 

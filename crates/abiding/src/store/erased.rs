@@ -4,8 +4,8 @@
 use std::{future::Future, pin::Pin};
 
 use super::{
-    Capabilities, Change, Committed, Created, Deleted, Expect, Leave, Store, Subjects, Sweep,
-    Swept, Touched,
+    Capabilities, Change, Committed, Created, Deleted, Expect, Farewell, Leave, Store, Subjects,
+    Sweep, Swept, Touched,
 };
 use crate::{
     clock::Timestamp,
@@ -47,7 +47,12 @@ pub(crate) trait DynStore: Send + Sync + 'static {
         leave: Leave,
         now: Timestamp,
     ) -> Boxed<'a, Committed>;
-    fn delete<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> Boxed<'a, Deleted>;
+    fn delete<'a>(
+        &'a self,
+        key: &'a StoreKey,
+        farewell: Option<&'a Farewell>,
+        now: Timestamp,
+    ) -> Boxed<'a, Deleted>;
 }
 
 impl<S: Store> DynStore for S {
@@ -99,8 +104,13 @@ impl<S: Store> DynStore for S {
         Box::pin(Store::rotate(self, from, to, change, expect, leave, now))
     }
 
-    fn delete<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> Boxed<'a, Deleted> {
-        Box::pin(Store::delete(self, key, now))
+    fn delete<'a>(
+        &'a self,
+        key: &'a StoreKey,
+        farewell: Option<&'a Farewell>,
+        now: Timestamp,
+    ) -> Boxed<'a, Deleted> {
+        Box::pin(Store::delete(self, key, farewell, now))
     }
 }
 

@@ -15,8 +15,8 @@ use std::{
 };
 
 use super::{
-    Capabilities, Change, Committed, Created, Deleted, Expect, Leave, Scan, Store, Subjects, Sweep,
-    Swept, Touched,
+    Capabilities, Change, Committed, Created, Deleted, Expect, Farewell, Leave, Scan, Store,
+    Subjects, Sweep, Swept, Touched,
 };
 use crate::{
     clock::Timestamp,
@@ -322,14 +322,27 @@ impl Store for MemoryStore {
         self.rotate_now(from, to, change, expect, leave, now)
     }
 
-    async fn delete(&self, key: &StoreKey, now: Timestamp) -> Result<Deleted> {
+    async fn delete(
+        &self,
+        key: &StoreKey,
+        farewell: Option<&Farewell>,
+        now: Timestamp,
+    ) -> Result<Deleted> {
         let mut key = *key;
         for _ in 0..HOPS {
             let mut shard = self.shard(&key);
             match self.remove(&mut shard, &key) {
                 Some(row) if row.is_over(now) => return Ok(Deleted::Absent),
                 Some(Row::Alias { to, .. }) => key = to,
-                Some(Row::Record(_) | Row::Snapshot { .. }) => return Ok(Deleted::Yes),
+                Some(Row::Snapshot { .. }) => return Ok(Deleted::Yes),
+                Some(Row::Record(record)) => {
+                    let found = Found::new(key, record);
+                    if let Some(record) = farewell.and_then(|farewell| farewell.to(&found)) {
+                        let until = record.deadline();
+                        shard.insert(key, Box::new(Row::Snapshot { record, until }));
+                    }
+                    return Ok(Deleted::Yes);
+                }
                 None => return Ok(Deleted::Absent),
             }
         }

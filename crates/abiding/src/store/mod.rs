@@ -11,6 +11,7 @@
 
 mod change;
 mod erased;
+mod farewell;
 mod memory;
 pub mod sample;
 
@@ -19,6 +20,7 @@ use std::{future::Future, sync::Arc};
 pub use change::Change;
 pub(crate) use change::{MetaEdit, SIZE_LIMIT, Sealer};
 pub(crate) use erased::{DynStore, DynSubjects, DynSweep};
+pub use farewell::Farewell;
 pub use memory::MemoryStore;
 
 use crate::{
@@ -88,10 +90,12 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Committed>> + Send;
 
     /// Ends the record or snapshot under `key` and every alias on the way to it. Absent is fine: it is
-    /// over either way.
+    /// over either way. Where a record was, what `farewell` makes of it is left as a snapshot until its own
+    /// deadline.
     fn delete(
         &self,
         key: &StoreKey,
+        farewell: Option<&Farewell>,
         now: Timestamp,
     ) -> impl Future<Output = Result<Deleted>> + Send;
 }
@@ -338,9 +342,10 @@ impl<S: Store> Store for Arc<S> {
     fn delete(
         &self,
         key: &StoreKey,
+        farewell: Option<&Farewell>,
         now: Timestamp,
     ) -> impl Future<Output = Result<Deleted>> + Send {
-        (**self).delete(key, now)
+        (**self).delete(key, farewell, now)
     }
 }
 

@@ -15,11 +15,12 @@ use std::{
     time::Duration,
 };
 
-use super::{Change, MetaEdit, Sealer, change::SIZE_LIMIT};
+use super::{Change, Farewell, MetaEdit, Sealer, change::SIZE_LIMIT};
 use crate::{
     clock::Timestamp,
     codec::{self, Entries, Meta},
     delta::Delta,
+    ending::Ending,
     id::{StoreKey, random_bytes},
     keyring::{Key, KeyRing},
     record::{Record, SubjectKey},
@@ -54,7 +55,7 @@ pub fn subject(name: &str) -> SubjectKey {
 /// # Panics
 /// If a key is longer than 255 bytes.
 pub fn record(now: Timestamp, deadline: Timestamp, values: &[(&str, &str)]) -> Record {
-    seal(&meta(now, deadline), values, now)
+    seal(&Meta::new(now, deadline), values, now)
 }
 
 /// A record that ends when it was idle for so long, and at `deadline` in any case.
@@ -70,7 +71,7 @@ pub fn idling_record(
     seal(
         &Meta {
             idle: Some(idle),
-            ..meta(now, deadline)
+            ..Meta::new(now, deadline)
         },
         values,
         now,
@@ -90,7 +91,7 @@ pub fn record_of(
     seal(
         &Meta {
             subject: Some(name.into()),
-            ..meta(now, deadline)
+            ..Meta::new(now, deadline)
         },
         values,
         now,
@@ -131,6 +132,21 @@ pub fn with_deadline(mut change: Change, deadline: Timestamp) -> Change {
     change
 }
 
+/// What is left in the place of a session that somebody ended.
+pub fn farewell(now: Timestamp) -> Farewell {
+    Farewell {
+        now,
+        ending: Ending::SignedOut,
+        sealer: SEALER.clone(),
+    }
+}
+
+/// Whether a record is what a [`farewell`] left.
+pub fn is_farewell(record: &Record) -> bool {
+    let parsed = codec::parse(Arc::clone(&record.payload), 1);
+    parsed.is_ok_and(|(meta, _)| meta.ended == Some(Ending::SignedOut))
+}
+
 /// The value at `key` in a record that came from [`record`] and [`change`]s.
 pub fn value(record: &Record, key: &str) -> Option<String> {
     values(record).remove(key)
@@ -148,19 +164,6 @@ pub fn values(record: &Record) -> BTreeMap<String, String> {
         .iter()
         .map(|entry| (entry.key.into(), text(entry.value)))
         .collect()
-}
-
-fn meta(now: Timestamp, deadline: Timestamp) -> Meta {
-    Meta {
-        created: now,
-        absolute_deadline: deadline,
-        idle: None,
-        persistent: false,
-        handle: [0; 12],
-        subject: None,
-        authenticated: None,
-        elevated_until: None,
-    }
 }
 
 fn seal(meta: &Meta, values: &[(&str, &str)], now: Timestamp) -> Record {

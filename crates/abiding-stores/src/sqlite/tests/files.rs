@@ -226,8 +226,14 @@ async fn a_full_disk_gives_an_error_and_loses_nothing() {
         assert_eq!(store.load(key, NOW).await.unwrap().unwrap().record, record);
     }
     // Ending a session needs no room, and makes some.
-    assert_eq!(store.delete(&kept[0], NOW).await.unwrap(), Deleted::Yes);
-    assert_eq!(store.delete(&kept[1], NOW).await.unwrap(), Deleted::Yes);
+    assert_eq!(
+        store.delete(&kept[0], None, NOW).await.unwrap(),
+        Deleted::Yes
+    );
+    assert_eq!(
+        store.delete(&kept[1], None, NOW).await.unwrap(),
+        Deleted::Yes
+    );
     begin(&store, in_seconds(60)).await;
 }
 

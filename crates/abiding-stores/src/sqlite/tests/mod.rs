@@ -289,7 +289,7 @@ async fn keys_that_share_their_first_eight_bytes_never_share_a_session() {
         Touched::Gone
     );
     assert_eq!(
-        store.delete(&neighbour, NOW).await.unwrap(),
+        store.delete(&neighbour, None, NOW).await.unwrap(),
         Deleted::Absent
     );
     assert_eq!(store.load(&key, NOW).await.unwrap().unwrap().record, record);
