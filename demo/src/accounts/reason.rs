@@ -22,7 +22,7 @@ impl Reason {
     /// The reason that a session gives which is not signed in.
     pub(crate) fn of(standing: Standing) -> Option<Self> {
         match standing {
-            Standing::Ended => Some(Self::Over),
+            Standing::Ended(_) => Some(Self::Over),
             _ => None,
         }
     }
