@@ -144,6 +144,7 @@ pub(super) struct RingKey {
     pub(super) token: hmac::Key,
     pub(super) record: hmac::Key,
     pub(super) cookie: hmac::Key,
+    pub(super) form: hmac::Key,
     subject: hmac::Key,
     /// Handed on when a ring takes over a changed list.
     pub(super) usage: Arc<Usage>,
@@ -161,6 +162,7 @@ impl RingKey {
             token: sub_key(b"token tag"),
             record: sub_key(b"record seal"),
             cookie: sub_key(b"cookie seal"),
+            form: sub_key(b"form token"),
             subject: sub_key(b"subject index"),
             usage: Arc::default(),
         }

@@ -4,6 +4,7 @@
 //! tried, never the ring. Each purpose has a sub-key of its own, and what is sealed for one purpose,
 //! realm or name opens for no other.
 
+mod form;
 mod key;
 mod known;
 mod list;

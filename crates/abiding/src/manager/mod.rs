@@ -51,7 +51,7 @@ pub(crate) struct Shared {
     pub(crate) policy: Policy,
     pub(crate) place: Place,
     cookie: CookieSpec,
-    ring: KeyRing,
+    pub(crate) ring: KeyRing,
     realm: Box<str>,
     naming: Naming,
     pub(crate) sealer: Sealer,
@@ -180,6 +180,18 @@ impl Manager {
             .iter()
             .map(|&reason| (reason, self.0.rejected.of(reason)))
             .collect()
+    }
+}
+
+impl Shared {
+    /// What is bound to the cookie of this application, for that purpose, and to these parts besides.
+    pub(crate) fn context(&self, purpose: &[u8], parts: &[&[u8]]) -> Context {
+        let place: [&[u8]; 3] = [
+            purpose,
+            self.realm.as_bytes(),
+            self.cookie.name().as_bytes(),
+        ];
+        Context::new(&[&place, parts].concat())
     }
 }
 

@@ -5,6 +5,7 @@
 //! done when the response is ready.
 
 mod flash;
+mod form_token;
 mod info;
 mod typed;
 
