@@ -13,7 +13,7 @@ use axum_core::{
 use http::{StatusCode, request::Parts};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::failure::Failure;
+use crate::{client::Client, failure::Failure};
 
 /// The session of the request; everything that [`abiding::Session`] can do.
 #[derive(Clone, Debug)]
@@ -36,7 +36,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Session {
             .get()
             .cloned()
             .map(Self)
-            .ok_or(MissingLayer)
+            .ok_or(MissingLayer::SESSION)
     }
 }
 
@@ -88,16 +88,30 @@ impl<S: Send + Sync, T: Serialize + DeserializeOwned> FromRequestParts<S> for Ty
     }
 }
 
-/// A route uses sessions and no [`SessionLayer`](crate::SessionLayer) is around it.
+impl<S: Send + Sync> FromRequestParts<S> for Client {
+    type Rejection = MissingLayer;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, MissingLayer> {
+        let client = parts.extensions.get().cloned();
+        client.ok_or(MissingLayer::CLIENT)
+    }
+}
+
+/// A route uses what a layer provides, and that layer is not around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct MissingLayer;
+pub struct MissingLayer(&'static str);
+
+impl MissingLayer {
+    const CLIENT: Self = Self(
+        "this route asks for the client; add `.layer(ClientLayer::new(proxies))` to its router",
+    );
+    pub(crate) const SESSION: Self =
+        Self("this route uses sessions; add `.layer(SessionLayer::new(manager))` to its router");
+}
 
 impl fmt::Display for MissingLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "this route uses sessions; add `.layer(SessionLayer::new(manager))` to its router",
-        )
+        f.write_str(self.0)
     }
 }
 

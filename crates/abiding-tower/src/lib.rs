@@ -17,6 +17,8 @@
 //!
 //! Headers in, headers out: what is decided about a session is decided in the engine.
 
+mod address_error;
+mod client;
 #[cfg(feature = "tokio")]
 mod deadline;
 #[cfg(feature = "axum")]
@@ -29,6 +31,8 @@ mod service;
 #[cfg(feature = "tokio")]
 mod sweeper;
 
+pub use address_error::AddressError;
+pub use client::{Client, ClientLayer, ClientService, Network, Proxies};
 #[cfg(feature = "tokio")]
 pub use deadline::Deadline;
 #[cfg(feature = "axum")]

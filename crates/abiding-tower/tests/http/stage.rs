@@ -229,6 +229,11 @@ where
 pub(crate) async fn ask(application: Router, headers: HeaderMap) -> Answer {
     let mut request = Request::new(Body::empty());
     *request.headers_mut() = headers;
+    answer(application, request).await
+}
+
+/// Sends a request.
+pub(crate) async fn answer(application: Router, request: Request<Body>) -> Answer {
     let (mut parts, body) = application.oneshot(request).await.unwrap().into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     Answer {
