@@ -27,6 +27,7 @@ mod failure;
 mod future;
 mod headers;
 mod layer;
+mod same_origin;
 mod service;
 #[cfg(feature = "tokio")]
 mod sweeper;
@@ -40,6 +41,7 @@ pub use extract::{MissingLayer, Session, Typed, TypedRejection};
 pub use failure::Failure;
 pub use future::ResponseFuture;
 pub use layer::SessionLayer;
+pub use same_origin::{CrossSite, SameOrigin, SameOriginFuture, SameOriginService};
 pub use service::SessionService;
 #[cfg(feature = "tokio")]
 pub use sweeper::spawn_sweeper;

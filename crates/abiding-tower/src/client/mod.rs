@@ -1,7 +1,7 @@
 //! Who sent a request, as far as it can be known: address, scheme and host as the browser saw them.
 //!
 //! [`ClientLayer`] finds out, once for each request, and puts a [`Client`] into the request's extensions;
-//! handlers read it there. Whose word counts is the
+//! [`SameOrigin`](crate::SameOrigin) and the handlers read it there. Whose word counts is the
 //! business of [`Proxies`].
 
 mod forwarded;
@@ -11,7 +11,7 @@ mod proxies;
 
 use std::net::IpAddr;
 
-use http::uri::Scheme;
+use http::{Request, uri::Scheme};
 
 pub use layer::{ClientLayer, ClientService};
 pub use network::Network;
@@ -28,6 +28,14 @@ pub struct Client {
     /// The host that was asked for, with its port if it was named, in lower case. `None` if there is no
     /// such header, or two of them.
     pub host: Option<String>,
+}
+
+impl Client {
+    /// The one that the layer found, or what the request itself says, if there is no layer.
+    pub(crate) fn of<B>(request: &Request<B>) -> Self {
+        let found = request.extensions().get().cloned();
+        found.unwrap_or_else(|| Proxies::none().client(None, request.uri(), request.headers()))
+    }
 }
 
 /// `address scheme host`, with `?` for what is not known.
