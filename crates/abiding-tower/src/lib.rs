@@ -24,6 +24,8 @@ mod deadline;
 #[cfg(feature = "axum")]
 mod extract;
 mod failure;
+#[cfg(feature = "axum")]
+mod form;
 mod future;
 mod headers;
 mod layer;
@@ -39,6 +41,8 @@ pub use deadline::Deadline;
 #[cfg(feature = "axum")]
 pub use extract::{MissingLayer, Session, Typed, TypedRejection};
 pub use failure::Failure;
+#[cfg(feature = "axum")]
+pub use form::{FORM_TOKEN, FORM_TOKEN_HEADER, FormRefusal, GuardedForm};
 pub use future::ResponseFuture;
 pub use layer::SessionLayer;
 pub use same_origin::{CrossSite, SameOrigin, SameOriginFuture, SameOriginService};

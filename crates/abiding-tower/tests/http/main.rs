@@ -36,6 +36,7 @@ mod crowded;
 mod deadline;
 mod endings;
 mod expiry;
+mod forms;
 mod guards;
 mod identity;
 mod keys;
