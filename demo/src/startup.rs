@@ -12,7 +12,7 @@ use abiding::{
     store::{Subjects, Sweep},
 };
 use abiding_stores::{
-    key_file::{self, KeyFileError},
+    keys::{KeyError, KeyFile},
     sqlite::SqliteStore,
 };
 use tokio::net::TcpListener;
@@ -49,8 +49,8 @@ pub(crate) fn prepare(
     let database = open_database(&file, settings)
         .map_err(|cause| StartError::Database { path: file, cause })?;
     let keys = match settings.profile {
-        ProfileKind::Development => key_file::load_or_create(&settings.key_file)?,
-        ProfileKind::Production => key_file::load(&settings.key_file)?,
+        ProfileKind::Development => KeyFile::new(&settings.key_file).load_or_create()?,
+        ProfileKind::Production => KeyFile::new(&settings.key_file).load()?,
     };
     let sessions = match settings.store {
         StoreKind::Cookie => sealed(keys, settings)?,
@@ -137,7 +137,7 @@ pub(crate) enum StartError {
         path: PathBuf,
         cause: DatabaseError,
     },
-    KeyFile(KeyFileError),
+    Keys(KeyError),
     Port {
         address: SocketAddr,
         cause: io::Error,
@@ -161,7 +161,7 @@ impl fmt::Display for StartError {
                 write!(f, "the database {path} cannot be used ({cause}): ")?;
                 f.write_str("move it away to begin with an empty one, or name another ABIDING_DATA")
             }
-            Self::KeyFile(error) => error.fmt(f),
+            Self::Keys(error) => error.fmt(f),
             Self::Port { address, cause } if cause.kind() == io::ErrorKind::AddrInUse => {
                 let port = address.port();
                 write!(
@@ -190,9 +190,9 @@ impl From<ConfigError> for StartError {
     }
 }
 
-impl From<KeyFileError> for StartError {
-    fn from(error: KeyFileError) -> Self {
-        Self::KeyFile(error)
+impl From<KeyError> for StartError {
+    fn from(error: KeyError) -> Self {
+        Self::Keys(error)
     }
 }
 

@@ -10,7 +10,7 @@ use abiding_bench::{
     endpoints,
     host::{self, Settings, StartError},
 };
-use abiding_stores::{key_file, sqlite::SqliteStore};
+use abiding_stores::{keys::KeyFile, sqlite::SqliteStore};
 use axum::Router;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
 
 async fn application(settings: Settings) -> Result<Router, StartError> {
     let keys = match &settings.key_file {
-        Some(file) => key_file::load_or_create(file)?,
+        Some(file) => KeyFile::new(file).load_or_create()?,
         None => KeyRing::generate()?,
     };
     // A day without use ends a session, as it does on the other side.

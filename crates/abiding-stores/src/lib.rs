@@ -1,14 +1,14 @@
-//! Where sessions are kept, and the file that keeps their keys.
+//! Where sessions are kept, and where their keys come from.
 //!
 //! One module and one feature for each store; every one of them passes the conformance suite of
-//! `abiding-testkit`. [`key_file`] is always there: an application needs its keys wherever the
-//! sessions lie.
+//! `abiding-testkit`. [`keys`] is always there: an application needs its keys wherever the sessions
+//! lie.
 //!
 //! | feature | store | processes | survives |
 //! |---|---|---|---|
 //! | `sqlite` (default) | `sqlite::SqliteStore` | all on one machine | `kill -9`, and power loss unless told otherwise |
 
-pub mod key_file;
+pub mod keys;
 mod private_file;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use abiding::MemoryStore;
-use abiding_stores::key_file;
+use abiding_stores::keys::KeyFile;
 use abiding_testkit::{Faulty, Plan};
 use axum::{
     Router,
@@ -89,7 +89,7 @@ impl Stage {
             log: String::new(),
         };
         // The production profile makes no key by itself.
-        let keys = key_file::load_or_create(&settings.key_file).unwrap();
+        let keys = KeyFile::new(&settings.key_file).load_or_create().unwrap();
         let (app, mut sessions) = startup::prepare(&settings, address.parse().unwrap()).unwrap();
         if let Some(plan) = faults {
             let store = Faulty::new(MemoryStore::new(), plan);

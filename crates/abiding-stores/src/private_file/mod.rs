@@ -31,6 +31,21 @@ pub(crate) fn exposure(file: &File) -> io::Result<Option<u32>> {
     system::exposure(file)
 }
 
+/// Whether `path` leads to this open file, and to no other that took its place.
+pub(crate) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    system::is_at(file, path)
+}
+
+/// Makes the owner of `model` the owner of `file`, if that is somebody else.
+pub(crate) fn give_to_owner_of(model: &File, file: &File) -> io::Result<()> {
+    system::give_to_owner_of(model, file)
+}
+
+/// What the open descriptor of this number gives.
+pub(crate) fn descriptor(number: u32) -> io::Result<File> {
+    system::descriptor(number)
+}
+
 /// The directory that `path` lies in.
 pub(crate) fn directory_of(path: &Path) -> PathBuf {
     match path.parent() {

@@ -3,7 +3,10 @@
 use std::{
     fs::{File, OpenOptions, Permissions},
     io,
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::{
+        fd::AsFd as _,
+        unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
+    },
     path::Path,
 };
 
@@ -29,4 +32,25 @@ pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
 pub(super) fn exposure(file: &File) -> io::Result<Option<u32>> {
     let mode = file.metadata()?.permissions().mode() & 0o777;
     Ok((mode & OTHERS != 0).then_some(mode))
+}
+
+pub(super) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let (open, there) = (file.metadata()?, path.metadata()?);
+    Ok((open.dev(), open.ino()) == (there.dev(), there.ino()))
+}
+
+pub(super) fn give_to_owner_of(model: &File, file: &File) -> io::Result<()> {
+    let (model, present) = (model.metadata()?, file.metadata()?);
+    if (model.uid(), model.gid()) == (present.uid(), present.gid()) {
+        return Ok(());
+    }
+    fchown(file, Some(model.uid()), Some(model.gid()))
+}
+
+pub(super) fn descriptor(number: u32) -> io::Result<File> {
+    match number {
+        // Its own duplicate, which works for what another user has opened.
+        0 => Ok(io::stdin().as_fd().try_clone_to_owned()?.into()),
+        _ => File::open(format!("/dev/fd/{number}")),
+    }
 }
