@@ -28,6 +28,8 @@ mod failure;
 mod form;
 mod future;
 mod headers;
+#[cfg(feature = "tokio")]
+mod keys;
 mod layer;
 mod same_origin;
 mod service;
@@ -44,6 +46,8 @@ pub use failure::Failure;
 #[cfg(feature = "axum")]
 pub use form::{FORM_TOKEN, FORM_TOKEN_HEADER, FormRefusal, GuardedForm};
 pub use future::ResponseFuture;
+#[cfg(feature = "tokio")]
+pub use keys::spawn_key_follower;
 pub use layer::SessionLayer;
 pub use same_origin::{CrossSite, SameOrigin, SameOriginFuture, SameOriginService};
 pub use service::SessionService;
