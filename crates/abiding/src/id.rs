@@ -119,6 +119,15 @@ impl Naming {
         rest[32..].copy_from_slice(&id.0);
         StoreKey(sha256(&text[..]))
     }
+
+    /// Where a note lies: what the server remembers under a name, of which only a keyed hash is known here.
+    pub(crate) fn note_key(&self, kind: &str, name: &[u8]) -> StoreKey {
+        let mut text = b"abiding note key v1".to_vec();
+        text.extend_from_slice(&self.realm);
+        text.extend_from_slice(&sha256(kind.as_bytes()));
+        text.extend_from_slice(name);
+        StoreKey(sha256(&text))
+    }
 }
 
 /// Bytes from the operating system's generator.

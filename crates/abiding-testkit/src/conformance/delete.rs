@@ -29,6 +29,16 @@ pub async fn delete_of_an_absent_or_ended_record_is_absent<S: Store>(store: &S) 
     }
 }
 
+/// What is named by something else than chance may begin anew under its key.
+pub async fn delete_frees_the_key_of_an_ended_record<S: Store>(store: &S) {
+    let store = Probe(store);
+    let key = store.put(&record_until(10)).await;
+    store.delete(&key, 10).await;
+    assert_eq!(store.create(&key, &record(&[]), 10).await, Created::Yes);
+    store.delete(&key, 10).await;
+    assert_eq!(store.create(&key, &record(&[]), 10).await, Created::Yes);
+}
+
 /// A log-out that arrives with the old key ends the record under the new one, and every key to it.
 pub async fn delete_through_an_alias_ends_the_record_and_its_aliases<S: Store>(store: &S) {
     let store = Probe(store);

@@ -155,6 +155,7 @@ macro_rules! promises {
             [
                 delete_ends_the_record
                 delete_of_an_absent_or_ended_record_is_absent
+                delete_frees_the_key_of_an_ended_record
                 delete_through_an_alias_ends_the_record_and_its_aliases
                 delete_of_the_record_leaves_its_aliases_without_an_end
                 delete_of_a_snapshot_ends_the_snapshot_only

@@ -2,6 +2,7 @@
 
 mod caught;
 mod flawed;
+mod ledger;
 mod memory;
 mod privileges;
 mod walk;

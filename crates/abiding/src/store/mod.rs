@@ -90,7 +90,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Committed>> + Send;
 
     /// Ends the record or snapshot under `key` and every alias on the way to it. Absent is fine: it is
-    /// over either way. Where a record was, what `farewell` makes of it is left as a snapshot until its own
+    /// over either way, and its key is free again. Where a living record was, what `farewell` makes of it is left as a snapshot until its own
     /// deadline.
     fn delete(
         &self,
