@@ -31,6 +31,7 @@
 //! visitor's secret, a **store key** its name in a store, a **handle** its name for people; a *timeout*
 //! or *lifetime* is a duration, a *deadline* an instant.
 
+mod base64url;
 mod clock;
 mod codec;
 #[cfg(feature = "flask")]

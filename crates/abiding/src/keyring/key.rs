@@ -3,11 +3,11 @@
 use std::{fmt, str::FromStr, sync::Arc};
 
 use aws_lc_rs::{hkdf, hmac};
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{known, usage::Usage};
 use crate::{
+    base64url,
     clock::Timestamp,
     error::{ConfigError, Result},
     id::{hex, random_bytes},
@@ -61,11 +61,9 @@ impl Key {
                 .map(url_safe)
                 .collect(),
         );
-        let decoded = URL_SAFE_NO_PAD.decode(text.as_bytes()).map(Zeroizing::new);
-        let bytes = decoded
-            .ok()
-            .and_then(|bytes| <[u8; Self::LEN]>::try_from(bytes.as_slice()).ok());
-        let bytes = bytes.ok_or(ConfigError::Key {
+        let mut bytes = Zeroizing::new([0; Self::LEN]);
+        let decoded = base64url::decode_exactly(text.as_bytes(), &mut bytes[..]);
+        let bytes = decoded.then_some(*bytes).ok_or(ConfigError::Key {
             problem: "is not 32 bytes in base64",
             remedy: "make one with `openssl rand -base64 32`; a password or a phrase is no key",
         })?;
@@ -80,7 +78,7 @@ impl Key {
 
     /// The key as text, to be written into a key file and nowhere else.
     pub fn reveal(&self) -> Zeroizing<String> {
-        Zeroizing::new(URL_SAFE_NO_PAD.encode(self.0))
+        Zeroizing::new(base64url::encode(&self.0))
     }
 
     /// The public name of this key: it is part of every token and tells nothing of the key.
@@ -205,6 +203,8 @@ const FRESH: &str = "make a fresh one, for example with `openssl rand -base64 32
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+
     use super::*;
 
     #[test]
@@ -252,7 +252,7 @@ mod tests {
     fn keys_parse_in_either_alphabet_with_or_without_padding() {
         let bytes: [u8; 32] = std::array::from_fn(|i| ((i + 3) * (i + 3) * (i + 91) % 251) as u8);
         let plain = Key::from_bytes(bytes).unwrap();
-        let standard = base64::engine::general_purpose::STANDARD.encode(bytes);
+        let standard = STANDARD.encode(bytes);
         assert_eq!(Key::parse(&standard).unwrap().id(), plain.id());
         assert_eq!(
             Key::parse(&format!("  {}\n", plain.reveal().as_str()))

@@ -13,11 +13,10 @@
 //! from the key and the version byte, never from the token's word (KR-6).
 
 use aws_lc_rs::{constant_time, hmac};
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
 use super::{KeyId, KeyRing, Standing, key::RingKey};
-use crate::{clock::Timestamp, id::SessionId};
+use crate::{base64url, clock::Timestamp, id::SessionId};
 
 const VERSION: u8 = 0x01;
 const UNTIL: usize = 1 + KeyId::LEN;
@@ -26,7 +25,7 @@ const BODY: usize = ID + SessionId::LEN;
 const TAG: usize = 16;
 const RAW: usize = BODY + TAG;
 /// The length of a token in characters.
-const TEXT: usize = (RAW * 4).div_ceil(3);
+const TEXT: usize = base64url::encoded_len(RAW);
 
 /// What a token, a sealed cookie or a record is bound to besides its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +81,7 @@ impl KeyRing {
         raw[ID..BODY].copy_from_slice(id.as_bytes());
         let tag = tag(&key, context, &raw[..BODY]);
         raw[BODY..].copy_from_slice(&tag.as_ref()[..TAG]);
-        Zeroizing::new(URL_SAFE_NO_PAD.encode(&raw[..]))
+        Zeroizing::new(base64url::encode(&raw[..]))
     }
 
     /// The session id in `text`, if a key of the ring vouches for it.
@@ -95,9 +94,8 @@ impl KeyRing {
             return Err(TokenRejection::Malformed);
         }
         let mut raw = Zeroizing::new([0; RAW]);
-        match URL_SAFE_NO_PAD.decode_slice(text, &mut raw[..]) {
-            Ok(RAW) if raw[0] == VERSION => {}
-            _ => return Err(TokenRejection::Malformed),
+        if !base64url::decode_exactly(text, &mut raw[..]) || raw[0] != VERSION {
+            return Err(TokenRejection::Malformed);
         }
         let mut key_id = KeyId([0; KeyId::LEN]);
         key_id.0.copy_from_slice(&raw[1..UNTIL]);

@@ -1,10 +1,10 @@
 //! The cookies that tell a browser of its session: a token, or the session itself, sealed.
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
 use super::{Shared, open::SEALED_COOKIE};
 use crate::{
+    base64url,
     clock::Timestamp,
     codec::{self, Entries, Meta},
     cookie::MAX_COOKIE,
@@ -61,7 +61,7 @@ impl Shared {
         let sealed = self
             .ring
             .seal(Purpose::Cookie, &self.seal_context, 1, &text, now)?;
-        let value = URL_SAFE_NO_PAD.encode(sealed);
+        let value = base64url::encode(&sealed);
         let bytes = self.cookie.name().len() + value.len();
         if bytes > MAX_COOKIE {
             let context =

@@ -1,9 +1,8 @@
 //! The way in: from a cookie's value to a session that can be read.
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-
 use super::{Place, Shared};
 use crate::{
+    base64url,
     clock::Timestamp,
     codec,
     ending::Ending,
@@ -54,9 +53,7 @@ impl Shared {
 
     /// A sealed cookie is `0x02 seal(seen:i64 idle_deadline:i64 payload)` in base64url.
     fn open_sealed(&self, value: &[u8]) -> Result<Known, Rejection> {
-        let bytes = URL_SAFE_NO_PAD
-            .decode(value)
-            .map_err(|_| Rejection::Malformed)?;
+        let bytes = base64url::decode(value).ok_or(Rejection::Malformed)?;
         let Some((&SEALED_COOKIE, sealed)) = bytes.split_first() else {
             return Err(Rejection::Malformed);
         };
