@@ -38,7 +38,7 @@ const VERSION: u8 = 0x01;
 const FORMAT_JSON: u8 = 0x01;
 
 /// Room for a seal's tag, so that sealing does not move the buffer.
-const SEAL_ROOM: usize = 64;
+const SEAL_ROOM: usize = 16;
 
 /// The values of a session as they were stored: frames in a shared buffer.
 #[derive(Clone, Debug)]

@@ -9,6 +9,8 @@
 //! `HMAC-SHA256(purpose sub-key, salt ‖ 2)`, pins one key to one ciphertext (KR-13). The associated
 //! data is the key's id and the [`Context`]: format, realm, purpose and the record's key or cookie's name.
 
+use std::{iter::repeat_n, sync::Arc};
+
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey},
     constant_time, hmac,
@@ -20,10 +22,11 @@ use crate::{clock::Timestamp, error::Result, id::random_bytes};
 const SALT: usize = 24;
 const COMMITMENT: usize = 16;
 const TAG: usize = 16;
-const HEAD: usize = KeyId::LEN + SALT + COMMITMENT;
+/// How many bytes of a seal come before the ciphertext.
+pub(crate) const HEAD: usize = KeyId::LEN + SALT + COMMITMENT;
 
 /// How many bytes a seal adds.
-pub(crate) const OVERHEAD: usize = HEAD + TAG;
+const OVERHEAD: usize = HEAD + TAG;
 
 /// What is sealed: each purpose has a sub-key of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +39,7 @@ pub(crate) enum Purpose {
 #[derive(Debug)]
 pub(crate) enum Opened {
     /// It is genuine: the text, and the key that made it.
-    Text(Vec<u8>, KeyId),
+    Text(Arc<[u8]>, KeyId),
     /// A key of the ring is named, but the seal is not its work, or not for this place.
     Forged,
     /// It is too short to be a seal.
@@ -48,29 +51,29 @@ pub(crate) enum Opened {
 }
 
 impl KeyRing {
-    /// Seals `text[prefix..]` in place: what comes before stays as it is, unsealed, at the front.
+    /// Makes a seal in place. Its [`HEAD`] bytes at `start` are overwritten, what follows them is
+    /// encrypted, and what comes before stays as it is.
     pub(crate) fn seal(
         &self,
         purpose: Purpose,
         context: &Context,
-        prefix: usize,
-        text: &[u8],
+        message: &mut Vec<u8>,
+        start: usize,
         now: Timestamp,
-    ) -> Result<Vec<u8>> {
+    ) -> Result<()> {
         let key = self.signer(now);
         let salt: [u8; SALT] = random_bytes("seal")?;
         let (cipher, commitment) = derive(&key, purpose, &salt)?;
-        let mut out = Vec::with_capacity(text.len() + OVERHEAD);
-        out.extend_from_slice(&text[..prefix]);
-        out.extend_from_slice(&key.id.0);
-        out.extend_from_slice(&salt);
-        out.extend_from_slice(&commitment.as_ref()[..COMMITMENT]);
-        out.extend_from_slice(&text[prefix..]);
+        let (head, text) = message[start..].split_at_mut(HEAD);
+        let (id, rest) = head.split_at_mut(KeyId::LEN);
+        id.copy_from_slice(&key.id.0);
+        rest[..SALT].copy_from_slice(&salt);
+        rest[SALT..].copy_from_slice(&commitment.as_ref()[..COMMITMENT]);
         let tag = cipher
-            .seal_in_place_separate_tag(nonce(), aad(context, key.id), &mut out[prefix + HEAD..])
+            .seal_in_place_separate_tag(nonce(), aad(context, key.id), text)
             .map_err(|_| crypto("seal"))?;
-        out.extend_from_slice(tag.as_ref());
-        Ok(out)
+        message.extend_from_slice(tag.as_ref());
+        Ok(())
     }
 
     /// Opens a seal that was made for the same purpose and context.
@@ -99,15 +102,12 @@ impl KeyRing {
         {
             return Ok(Opened::Forged);
         }
-        let mut text = rest.to_vec();
-        match cipher.open_in_place(nonce(), aad(context, id), &mut text) {
-            Ok(opened) => {
-                let len = opened.len();
-                text.truncate(len);
-                Ok(Opened::Text(text, id))
-            }
-            Err(_) => Ok(Opened::Forged),
-        }
+        let (hidden, tag) = rest.split_at(rest.len() - TAG);
+        let mut text: Arc<[u8]> = repeat_n(0, hidden.len()).collect();
+        // Nobody else has it yet.
+        let room = Arc::get_mut(&mut text).ok_or_else(|| crypto("open a seal"))?;
+        let opened = cipher.open_separate_gather(nonce(), aad(context, id), hidden, tag, room);
+        Ok(opened.map_or(Opened::Forged, |()| Opened::Text(text, id)))
     }
 }
 
@@ -146,7 +146,14 @@ mod tests {
         Context::new(&[b"record", b"realm", key])
     }
 
-    fn text(opened: Opened) -> Option<Vec<u8>> {
+    fn seal(ring: &KeyRing, purpose: Purpose, prefix: &[u8], text: &[u8]) -> Vec<u8> {
+        let mut message = [prefix, &[0; HEAD], text].concat();
+        ring.seal(purpose, &context(b"a"), &mut message, prefix.len(), NOW)
+            .unwrap();
+        message
+    }
+
+    fn text(opened: Opened) -> Option<Arc<[u8]>> {
         match opened {
             Opened::Text(text, _) => Some(text),
             _ => None,
@@ -156,9 +163,7 @@ mod tests {
     #[test]
     fn a_seal_opens_where_it_was_made_and_hides_what_it_holds() {
         let ring = KeyRing::generate().unwrap();
-        let sealed = ring
-            .seal(Purpose::Record, &context(b"a"), 1, b"\x01canary", NOW)
-            .unwrap();
+        let sealed = seal(&ring, Purpose::Record, b"\x01", b"canary");
         assert_eq!((sealed[0], sealed.len()), (1, 1 + OVERHEAD + 6));
         assert!(!sealed.windows(6).any(|window| window == b"canary"));
         let open = |purpose, key| text(ring.open(purpose, &context(key), &sealed[1..]).unwrap());
@@ -171,9 +176,7 @@ mod tests {
     #[test]
     fn every_flipped_bit_and_every_truncation_is_refused() {
         let ring = KeyRing::generate().unwrap();
-        let sealed = ring
-            .seal(Purpose::Cookie, &context(b"a"), 0, b"canary", NOW)
-            .unwrap();
+        let sealed = seal(&ring, Purpose::Cookie, b"", b"canary");
         for position in 0..sealed.len() {
             for bit in 0..8 {
                 let mut bad = sealed.clone();
@@ -188,9 +191,7 @@ mod tests {
     #[test]
     fn an_older_key_opens_and_a_revoked_one_does_not() {
         let ring = KeyRing::generate().unwrap();
-        let sealed = ring
-            .seal(Purpose::Record, &context(b"a"), 0, b"text", NOW)
-            .unwrap();
+        let sealed = seal(&ring, Purpose::Record, b"", b"text");
         let old = ring.signer_at(NOW);
         ring.rotate(Key::generate().unwrap(), NOW).unwrap();
         assert!(text(ring.open(Purpose::Record, &context(b"a"), &sealed).unwrap()).is_some());

@@ -34,7 +34,7 @@ pub(crate) struct Context(Box<[u8]>);
 impl Context {
     /// Each part with its length, so that no two lists of parts give the same bytes.
     pub(crate) fn new(parts: &[&[u8]]) -> Self {
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(parts.iter().map(|part| 8 + part.len()).sum());
         for part in parts {
             bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
             bytes.extend_from_slice(part);

@@ -11,7 +11,7 @@ use crate::{
     engine::{self, Asked, Credential},
     error::{Error, ErrorKind, Result},
     id::random_bytes,
-    keyring::Purpose,
+    keyring::{Purpose, SEAL_HEAD},
 };
 
 impl Shared {
@@ -52,15 +52,17 @@ impl Shared {
                 )
             }
         };
-        let mut prefix = vec![SEALED_COOKIE];
-        prefix.extend_from_slice(&now.as_millis().to_le_bytes());
-        prefix.extend_from_slice(&meta.idle_deadline(now).as_millis().to_le_bytes());
+        let prefix = [
+            &[SEALED_COOKIE][..],
+            &[0; SEAL_HEAD],
+            &now.as_millis().to_le_bytes(),
+            &meta.idle_deadline(now).as_millis().to_le_bytes(),
+        ];
         // Not wiped, unlike keys and tokens: what the session holds lies about in buffers anyway, and
         // a seal is on its way to the client.
-        let text = codec::encode(&prefix, &meta, &entries, &asked.delta);
-        let sealed = self
-            .ring
-            .seal(Purpose::Cookie, &self.seal_context, 1, &text, now)?;
+        let mut sealed = codec::encode(&prefix.concat(), &meta, &entries, &asked.delta);
+        self.ring
+            .seal(Purpose::Cookie, &self.seal_context, &mut sealed, 1, now)?;
         let value = base64url::encode(&sealed);
         let bytes = self.cookie.name().len() + value.len();
         if bytes > MAX_COOKIE {

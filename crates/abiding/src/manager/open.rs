@@ -72,7 +72,7 @@ impl Shared {
         let (Some(seen), Some(idle_deadline)) = (instant(0), instant(8)) else {
             return Err(Rejection::Malformed);
         };
-        let (meta, entries) = codec::parse(text.into(), 16).map_err(|_| Rejection::Malformed)?;
+        let (meta, entries) = codec::parse(text, 16).map_err(|_| Rejection::Malformed)?;
         let now = self.clock.now();
         if let Some(ending) = expired(meta.absolute_deadline, idle_deadline, now) {
             self.rejected.count(Rejection::Expired);

@@ -11,7 +11,7 @@ use crate::{
     delta::Delta,
     error::{Error, ErrorKind, Result},
     id::StoreKey,
-    keyring::{Context, KeyRing, Opened, Purpose},
+    keyring::{Context, KeyRing, Opened, Purpose, SEAL_HEAD},
     record::{Found, Record},
 };
 
@@ -165,7 +165,7 @@ impl Sealer {
         let (meta, entries) = match record.payload.first() {
             Some(&PLAIN) if !self.0.seals => codec::parse(Arc::clone(&record.payload), 1)?,
             Some(&SEALED) => match self.unseal(key, &record.payload[1..], now)? {
-                Some(text) => codec::parse(text.into(), 0)?,
+                Some(text) => codec::parse(text, 0)?,
                 None => return Ok(None),
             },
             _ => {
@@ -177,7 +177,7 @@ impl Sealer {
         Ok((meta.absolute_deadline > now).then_some((meta, entries)))
     }
 
-    fn unseal(&self, key: &StoreKey, sealed: &[u8], now: Timestamp) -> Result<Option<Vec<u8>>> {
+    fn unseal(&self, key: &StoreKey, sealed: &[u8], now: Timestamp) -> Result<Option<Arc<[u8]>>> {
         let Means { ring, .. } = &*self.0;
         match ring.open(Purpose::Record, &self.context(key), sealed)? {
             Opened::Text(text, key) => {
@@ -210,17 +210,17 @@ impl Sealer {
             seals,
             limit,
         } = &*self.0;
-        let prefix = if *seals { SEALED } else { PLAIN };
-        let mut payload = codec::encode(&[prefix], meta, entries, delta);
-        if payload.len() > *limit {
-            let context = format!(
-                "the session would have {} bytes; the limit is {limit}",
-                payload.len()
-            );
+        let mut sealed = [0; 1 + SEAL_HEAD];
+        sealed[0] = SEALED;
+        let prefix = if *seals { &sealed[..] } else { &[PLAIN] };
+        let mut payload = codec::encode(prefix, meta, entries, delta);
+        let size = payload.len() - prefix.len() + 1;
+        if size > *limit {
+            let context = format!("the session would have {size} bytes; the limit is {limit}");
             return Err(Error::new(ErrorKind::TooLarge, "commit", context));
         }
         if *seals {
-            payload = ring.seal(Purpose::Record, &self.context(key), 1, &payload, now)?;
+            ring.seal(Purpose::Record, &self.context(key), &mut payload, 1, now)?;
         }
         let mut record = Record::new(payload, now, meta.absolute_deadline);
         record.created = meta.created;
