@@ -1,7 +1,7 @@
 //! `cargo xtask e2e`: the browser tests alone, against the demo as it is built now.
 
 use crate::{
-    chromium,
+    programs::{self, BROWSER},
     step::{Outcome, Step},
     test::REQUIRED,
 };
@@ -16,6 +16,6 @@ pub(crate) fn run(names: &[String]) -> Outcome {
 
 /// What the browser tests find in place: a browser, and the demo beside them in the target folder.
 pub(crate) fn prepare() -> Outcome {
-    chromium::ensure()?;
+    programs::ensure(BROWSER)?;
     Step::cargo(&["build", "--workspace", "--bin", "abiding-demo"]).run()
 }

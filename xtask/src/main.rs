@@ -7,11 +7,11 @@ use std::process::ExitCode;
 use crate::step::Outcome;
 
 mod bench;
-mod chromium;
 mod e2e;
 mod features;
 mod fmt;
 mod lint;
+mod programs;
 mod step;
 mod tally;
 mod test;

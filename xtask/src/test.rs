@@ -1,20 +1,21 @@
 //! `cargo xtask test`: everything that must hold, with nothing skipped; continuous integration runs this and no more.
-//! Installs what the browser tests need, runs every test of the workspace, and ends with one line on stdout: `N passed, N failed`.
+//! Installs what the tests talk to, runs every test of the workspace, and ends with one line on stdout: `N passed, N failed`.
 
 use crate::{
     e2e, fmt, lint,
+    programs::{self, SERVERS},
     step::{Outcome, Step},
     tally::Tally,
 };
 
 /// What `ABIDING_REQUIRE` asks of the tests: a test that needs one of these fails where it is missing.
-pub(crate) const REQUIRED: &str = "chromium";
+pub(crate) const REQUIRED: &str = "chromium,redis";
 
 pub(crate) fn run(_: &[String]) -> Outcome {
     // Each part runs whatever came of the one before, so that one run tells all there is to mend.
     let formatted = fmt::run(&[]);
     let linted = lint::run(&[]);
-    let prepared = e2e::prepare();
+    let prepared = e2e::prepare().and_then(|()| programs::ensure(SERVERS));
 
     let mut tally = Tally::default();
     let tested = Step::cargo(&[

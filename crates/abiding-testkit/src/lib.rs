@@ -47,6 +47,9 @@
 //! walk::run(20, 1, MyStore::new).unwrap_or_else(|failure| panic!("{failure}"));
 //! ```
 //!
+//! # A server to test against
+//! `servers` (on Unix) starts real ones, each in a folder of its own, and ends them with the test.
+//!
 //! # What it does not look at
 //! Durability, the length of a sweep, and several processes on one store are promises of a store's own
 //! documentation, to be tested beside it.
@@ -56,6 +59,8 @@ mod clock;
 pub mod conformance;
 mod faults;
 mod run;
+#[cfg(unix)]
+pub mod servers;
 pub mod walk;
 
 pub use cancel::cancel_at_every_await;

@@ -1,18 +1,24 @@
-//! Chromium and its driver, which the browser tests talk to: there already, or installed from Debian.
+//! The programs that tests talk to, a browser and servers: there already, or installed from Debian.
 
 use std::path::Path;
 
 use crate::step::{Failure, Outcome, Step};
 
-/// The programs and the packages that bring them.
-const PROGRAMS: [(&str, &str); 2] = [
+/// A program, and the package that brings it.
+pub(crate) type Program = (&'static str, &'static str);
+
+/// The browser and its driver.
+pub(crate) const BROWSER: &[Program] = &[
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
 ];
 
-/// Sees to it that both programs can be started.
-pub(crate) fn ensure() -> Outcome {
-    let missing: Vec<&str> = PROGRAMS
+/// What the tests of the stores start for themselves.
+pub(crate) const SERVERS: &[Program] = &[("redis-server", "redis-server")];
+
+/// Sees to it that all of them can be started.
+pub(crate) fn ensure(programs: &[Program]) -> Outcome {
+    let missing: Vec<&str> = programs
         .iter()
         .filter(|(program, _)| !Step::starts(program))
         .map(|(_, package)| *package)
@@ -22,7 +28,7 @@ pub(crate) fn ensure() -> Outcome {
     }
     if !Path::new("/etc/debian_version").exists() {
         return Err(Failure::new(format!(
-            "the browser tests need {}; this is not Debian, so please install it and run again",
+            "the tests need {}; this is not Debian, so please install it and run again",
             missing.join(" and ")
         )));
     }

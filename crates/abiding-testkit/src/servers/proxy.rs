@@ -1,0 +1,137 @@
+//! A proxy between a store and its server, which cuts connections where a test wants them cut.
+
+use std::{
+    io::{self, Read, Write},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+/// Where a connection is cut. Counted over everything that comes by after it was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cut {
+    /// On the way to the server, after so many bytes: a command arrives in part, or not at all.
+    AfterSent(usize),
+    /// On the way back, after so many bytes: with 0, the server did what it was told and nobody hears of it.
+    AfterReceived(usize),
+}
+
+/// Forwards a port of this machine to a server.
+#[derive(Debug)]
+pub struct Proxy {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    cut: Mutex<Option<Cut>>,
+    cuts: AtomicUsize,
+    open: Mutex<Vec<TcpStream>>,
+}
+
+impl Proxy {
+    /// Listens at a free port, for the server at `target`.
+    ///
+    /// # Panics
+    /// If there is no free port.
+    pub fn to(target: SocketAddr) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a test machine has a free port");
+        let address = listener.local_addr().expect("it was bound just now");
+        let shared = Arc::new(Shared::default());
+        let served = Arc::clone(&shared);
+        // Ends with the test program: it waits for connections and holds nothing else.
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                // A server that is down is a connection that closes at once.
+                if let Ok(server) = TcpStream::connect(target) {
+                    served.forward(client, server);
+                }
+            }
+        });
+        Self { address, shared }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Cuts the connection that comes to `cut` first, once.
+    pub fn cut(&self, cut: Cut) {
+        *self.shared.cut() = Some(cut);
+    }
+
+    /// Cuts whatever is open now.
+    pub fn cut_all(&self) {
+        let open: Vec<_> = self.shared.open().drain(..).collect();
+        open.iter().for_each(close);
+    }
+
+    /// How many connections were cut by [`cut`](Self::cut).
+    pub fn cuts(&self) -> usize {
+        self.shared.cuts.load(Ordering::SeqCst)
+    }
+}
+
+impl Shared {
+    fn forward(self: &Arc<Self>, client: TcpStream, server: TcpStream) {
+        let both = (client.try_clone(), server.try_clone());
+        let (Ok(client_too), Ok(server_too)) = both else {
+            return;
+        };
+        let kept = [client.try_clone(), server.try_clone()];
+        self.open().extend(kept.into_iter().flatten());
+        let (there, back) = (Arc::clone(self), Arc::clone(self));
+        thread::spawn(move || there.pump(client, server, Cut::AfterSent));
+        thread::spawn(move || back.pump(server_too, client_too, Cut::AfterReceived));
+    }
+
+    fn pump(&self, mut from: TcpStream, mut to: TcpStream, kind: fn(usize) -> Cut) {
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            let Ok(read @ 1..) = from.read(&mut buffer) else {
+                break;
+            };
+            let (allowed, is_cut) = self.allow(read, kind);
+            if to.write_all(&buffer[..allowed]).is_err() || is_cut {
+                break;
+            }
+        }
+        close(&from);
+        close(&to);
+    }
+
+    /// How many of `bytes` may pass, and whether that is all there ever will be.
+    fn allow(&self, bytes: usize, kind: fn(usize) -> Cut) -> (usize, bool) {
+        let mut cut = self.cut();
+        let left = match *cut {
+            Some(Cut::AfterSent(left)) if kind(left) == Cut::AfterSent(left) => left,
+            Some(Cut::AfterReceived(left)) if kind(left) == Cut::AfterReceived(left) => left,
+            _ => return (bytes, false),
+        };
+        if bytes > left || left == 0 {
+            *cut = None;
+            self.cuts.fetch_add(1, Ordering::SeqCst);
+            return (left, true);
+        }
+        *cut = Some(kind(left - bytes));
+        (bytes, false)
+    }
+
+    fn cut(&self) -> MutexGuard<'_, Option<Cut>> {
+        self.cut.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn open(&self) -> MutexGuard<'_, Vec<TcpStream>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn close(stream: &TcpStream) {
+    let _: io::Result<()> = stream.shutdown(Shutdown::Both);
+}
