@@ -93,10 +93,7 @@ impl Shared {
 
     fn pump(&self, mut from: TcpStream, mut to: TcpStream, kind: fn(usize) -> Cut) {
         let mut buffer = vec![0; 64 * 1024];
-        loop {
-            let Ok(read @ 1..) = from.read(&mut buffer) else {
-                break;
-            };
+        while let Ok(read @ 1..) = from.read(&mut buffer) {
             let (allowed, is_cut) = self.allow(read, kind);
             if to.write_all(&buffer[..allowed]).is_err() || is_cut {
                 break;
