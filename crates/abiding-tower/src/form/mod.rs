@@ -22,7 +22,7 @@ use std::ops::{Deref, DerefMut};
 
 use axum_core::extract::{FromRequest, Request};
 use http::{HeaderMap, HeaderName, header::CONTENT_TYPE};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 pub use refusal::FormRefusal;
 
@@ -37,7 +37,7 @@ pub const FORM_TOKEN: &str = "form_token";
 pub const FORM_TOKEN_HEADER: HeaderName = HeaderName::from_static("x-form-token");
 
 /// The fields of a form as a `T`, like axum's `Form`, refused unless the form holds a token that was
-/// made for this session.
+/// made for this session. Without a `T`, a form that is a button and nothing else.
 ///
 /// Take a `Result<GuardedForm<T>, FormRefusal>` to show the form again with what was typed.
 ///
@@ -58,10 +58,15 @@ pub const FORM_TOKEN_HEADER: HeaderName = HeaderName::from_static("x-form-token"
 /// async fn invite(GuardedForm(guest): GuardedForm<Guest>) -> String {
 ///     format!("{} is invited", guest.name)
 /// }
-/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(show).post(invite));
+///
+/// async fn sign_out(session: Session, _: GuardedForm) {
+///     session.logout();
+/// }
+/// # let app: axum::Router = axum::Router::new().route("/", axum::routing::get(show).post(invite));
+/// # let _ = app.route("/sign-out", axum::routing::post(sign_out));
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
-pub struct GuardedForm<T>(pub T);
+pub struct GuardedForm<T = IgnoredAny>(pub T);
 
 impl<T> Deref for GuardedForm<T> {
     type Target = T;
