@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use abiding::{Clock as _, Manager, Timestamp};
-use abiding_tower::SessionLayer;
+use abiding_tower::{ClientLayer, Proxies, SameOrigin, SessionLayer};
 use axum::{
     Router,
     extract::DefaultBodyLimit,
@@ -17,7 +17,7 @@ use crate::{
     clock::DemoClock,
     database::Database,
     errors::{self, Problem},
-    guard, home, inspector,
+    home, inspector,
     lab::{self, Lab},
     layout, membership,
     requests::{self, Trail},
@@ -38,6 +38,7 @@ pub(crate) struct Shared {
     pub(crate) hasher: Hasher,
     pub(crate) lab: Lab,
     pub(crate) profile: ProfileKind,
+    pub(crate) proxies: Proxies,
     pub(crate) store: StoreKind,
     pub(crate) trail: Trail,
 }
@@ -80,14 +81,15 @@ pub(crate) fn router(app: App, sessions: Manager) -> Router {
         .method_not_allowed_fallback(async || Problem::wrong_method())
         .layer(from_fn(layout::frame))
         .layer(SessionLayer::new(sessions))
+        .layer(SameOrigin::new())
         .layer(from_fn(errors::explain))
         .route("/assets/app.css", get(layout::style))
         .route("/assets/app.js", get(layout::script))
         .route("/assets/icon.svg", get(layout::icon))
         .route("/healthz", get(async || "ok"))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(from_fn(guard::same_origin_only))
         .layer(from_fn(layout::frame))
+        .layer(ClientLayer::new(app.proxies.clone()))
         .layer(from_fn_with_state(app.clone(), requests::note))
         .layer(from_fn(layout::fence))
         .with_state(app)

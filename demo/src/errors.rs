@@ -4,10 +4,10 @@
 //! cause is logged, the page says only what to do next.
 
 use abiding::ErrorKind;
-use abiding_tower::Failure;
+use abiding_tower::{CrossSite, Failure, FormRefusal};
 use axum::{
     extract::{Request, rejection::FormRejection},
-    http::{HeaderValue, StatusCode, header},
+    http::{Extensions, HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -57,6 +57,13 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "Not from here", advice)
     }
 
+    /// The form has no token of this session.
+    const fn stale() -> Self {
+        let advice = "Somebody signed in or out since the page was opened, or it is not one of ours. \
+                      Nothing was changed. Open the page again and send it once more.";
+        Self::new(StatusCode::FORBIDDEN, "That page is out of date", advice)
+    }
+
     /// The session ended while the request was on its way.
     pub(crate) const fn session_ended() -> Self {
         let advice = "It was signed out, renewed or timed out while this request was on its way, and \
@@ -89,6 +96,34 @@ impl Problem {
             ErrorKind::Contended | ErrorKind::Unavailable => Self::unavailable(),
             _ => Self::internal(),
         }
+    }
+
+    /// What a layer or an extractor of the library refused.
+    fn of_library(extensions: &Extensions) -> Option<Self> {
+        if let Some(refusal) = extensions.get::<FormRefusal>() {
+            return Some(Self::of_form(refusal));
+        }
+        if let Some(failure) = extensions.get::<Failure>() {
+            return Some(Self::of_session(failure.error()));
+        }
+        extensions.get::<CrossSite>().map(|_| Self::cross_site())
+    }
+
+    fn of_form(refusal: &FormRefusal) -> Self {
+        if let Some(failure) = refusal.failure() {
+            return Self::of_session(failure.error());
+        }
+        match refusal.status() {
+            StatusCode::FORBIDDEN => Self::stale(),
+            StatusCode::PAYLOAD_TOO_LARGE => Self::too_large(),
+            status if status.is_client_error() => Self::unreadable(status),
+            _ => Self::internal(),
+        }
+    }
+
+    const fn unreadable(status: StatusCode) -> Self {
+        let advice = "The form arrived in a shape that cannot be read. Go back and send it again.";
+        Self::new(status, "That form cannot be read", advice)
     }
 
     pub(crate) const fn internal() -> Self {
@@ -125,14 +160,14 @@ impl IntoResponse for Problem {
     }
 }
 
-/// The middleware around the session layer, whose own failures have no page. Its headers stay: one
-/// may be a cookie that was earned before the failure, or that takes an ended session away.
+/// The middleware around the layers of the library, whose own refusals have no page. Their headers stay:
+/// one may be a cookie that was earned before the failure, or that takes an ended session away.
 pub(crate) async fn explain(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
-    let Some(failure) = response.extensions().get::<Failure>() else {
+    let Some(problem) = Problem::of_library(response.extensions()) else {
         return response;
     };
-    let mut page = Problem::of_session(failure.error()).into_response();
+    let mut page = problem.into_response();
     let own = std::mem::replace(page.headers_mut(), response.headers().clone());
     page.headers_mut().extend(own);
     page
@@ -188,12 +223,17 @@ impl From<std::io::Error> for Problem {
     }
 }
 
+impl From<FormRefusal> for Problem {
+    fn from(refusal: FormRefusal) -> Self {
+        Self::of_form(&refusal)
+    }
+}
+
 impl From<FormRejection> for Problem {
     fn from(rejection: FormRejection) -> Self {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
             return Self::too_large();
         }
-        let advice = "The form arrived in a shape that cannot be read. Go back and send it again.";
-        Self::new(StatusCode::BAD_REQUEST, "That form cannot be read", advice)
+        Self::unreadable(StatusCode::BAD_REQUEST)
     }
 }

@@ -10,7 +10,6 @@ mod clock;
 mod database;
 mod errors;
 mod forms;
-mod guard;
 mod home;
 mod inspector;
 mod lab;

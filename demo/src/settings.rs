@@ -7,10 +7,13 @@
 //! | `ABIDING_STORE` | `sqlite` | where sessions live: `sqlite`, `memory`, or `cookie` (sealed) |
 //! | `ABIDING_KEY_FILE` | `session.key` in the data directory | the key that vouches for cookies |
 //! | `ABIDING_PROFILE` | `development` | `development` or `production` |
+//! | `ABIDING_TRUSTED_PROXIES` | none | whose `X-Forwarded-*` counts: networks such as `127.0.0.1, 10.0.0.0/8` |
 //! | `ABIDING_TEST_CLOCK` | unset | debug builds only: a file of seconds to be ahead |
 //! | `RUST_LOG` | `info` | what is logged, as `tracing` spells it |
 
 use std::{ffi::OsString, fmt, path::PathBuf};
+
+use abiding_tower::{Network, Proxies};
 
 use crate::clock::DemoClock;
 
@@ -22,6 +25,7 @@ pub(crate) struct Settings {
     pub(crate) store: StoreKind,
     pub(crate) key_file: PathBuf,
     pub(crate) profile: ProfileKind,
+    pub(crate) proxies: Proxies,
     pub(crate) clock: DemoClock,
     pub(crate) log: String,
 }
@@ -107,6 +111,17 @@ impl Settings {
                     "development" => Some(ProfileKind::Development),
                     "production" => Some(ProfileKind::Production),
                     _ => None,
+                },
+            )?,
+            proxies: choose(
+                variable,
+                "ABIDING_TRUSTED_PROXIES",
+                Proxies::none(),
+                "list networks such as 127.0.0.1, 10.0.0.0/8",
+                |value| {
+                    let networks = value.split(',').map(|network| network.trim().parse());
+                    let networks: Result<Vec<Network>, _> = networks.collect();
+                    networks.ok().map(Proxies::trusting)
                 },
             )?,
             clock: DemoClock {
@@ -235,6 +250,11 @@ mod tests {
                 "ABIDING_PROFILE",
                 "prod",
                 r#"ABIDING_PROFILE is "prod": the profiles are development and production"#,
+            ),
+            (
+                "ABIDING_TRUSTED_PROXIES",
+                "127.0.0.1, proxy",
+                r#"ABIDING_TRUSTED_PROXIES is "127.0.0.1, proxy": list networks such as 127.0.0.1, 10.0.0.0/8"#,
             ),
         ] {
             assert_eq!(read(&[(variable, value)], true).unwrap_err(), message);

@@ -67,6 +67,7 @@ pub(crate) fn prepare(
         hasher: Hasher::new(),
         lab: Lab::default(),
         profile: settings.profile,
+        proxies: settings.proxies.clone(),
         store: settings.store,
         trail: Trail::default(),
     });

@@ -7,9 +7,10 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use abiding::MemoryStore;
+use abiding::{Manager, MemoryStore};
 use abiding_stores::keys::KeyFile;
 use abiding_testkit::{Faulty, Plan};
+use abiding_tower::{FORM_TOKEN, Proxies};
 use axum::{
     Router,
     body::Body,
@@ -29,6 +30,7 @@ use crate::{
 /// A demo with nothing in it; what it kept goes when it is dropped.
 pub(crate) struct Stage {
     pub(crate) app: App,
+    sessions: Manager,
     router: Router,
     settings: Settings,
     scratch: PathBuf,
@@ -83,6 +85,7 @@ impl Stage {
             store,
             key_file: scratch.join("session.key"),
             profile,
+            proxies: Proxies::none(),
             clock: DemoClock {
                 ahead: Some(scratch.join("clock")),
             },
@@ -95,9 +98,10 @@ impl Stage {
             let store = Faulty::new(MemoryStore::new(), plan);
             sessions = startup::sessions(store, keys, &settings).unwrap();
         }
-        let router = app::router(app.clone(), sessions);
+        let router = app::router(app.clone(), sessions.clone());
         Self {
             app,
+            sessions,
             router,
             settings,
             scratch,
@@ -107,8 +111,8 @@ impl Stage {
     /// Another process on the same data.
     pub(crate) fn restart(&mut self) {
         let (app, sessions) = startup::prepare(&self.settings, self.app.address).unwrap();
-        self.router = app::router(app.clone(), sessions);
-        self.app = app;
+        self.router = app::router(app.clone(), sessions.clone());
+        (self.app, self.sessions) = (app, sessions);
     }
 
     /// The same with another profile.
@@ -167,12 +171,28 @@ impl Visitor<'_> {
     }
 
     pub(crate) async fn post(&mut self, path: &str, form: &[(&str, &str)]) -> Page {
+        let token = self.form_token().await;
+        let form = [&[(FORM_TOKEN, token.as_str())], form].concat();
+        self.post_as_it_is(path, &form).await
+    }
+
+    /// The same with the fields of the form and nothing else.
+    pub(crate) async fn post_as_it_is(&mut self, path: &str, form: &[(&str, &str)]) -> Page {
         let pair = |(name, value): &(&str, &str)| format!("{name}={}", encoded(value));
         let body = form.iter().map(pair).collect::<Vec<_>>().join("&");
         let request = Request::post(path)
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header("sec-fetch-site", "same-origin");
         self.send(request, body.into()).await
+    }
+
+    /// What a page that is opened now has in its forms. While the store fails, no page has one.
+    pub(crate) async fn form_token(&self) -> String {
+        let session = self
+            .stage
+            .sessions
+            .open(self.cookie.as_deref().map(str::as_bytes));
+        session.form_token().await.unwrap_or_default()
     }
 
     /// Fills in every step.
