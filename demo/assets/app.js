@@ -42,7 +42,8 @@ function keepDrafts(form) {
   const send = async (answer) => {
     try {
       const signal = AbortSignal.timeout(3000);
-      const reply = await fetch(form.dataset.draft, { method: "POST", body: answer, signal });
+      const headers = { "X-Form-Token": form.elements.form_token.value };
+      const reply = await fetch(form.dataset.draft, { method: "POST", headers, body: answer, signal });
       status.textContent = reply.ok ? "Saved." : "Not saved yet: continue to save this step.";
       if (reply.status === 409) askToBeToldOfTheEnd();
     } catch {

@@ -3,6 +3,7 @@
 //! Assistive technology finds hint and complaint by `aria-describedby`, and that there is a complaint
 //! by `aria-invalid`. The membership form has kinds of questions of its own: see its `questions`.
 
+use abiding_tower::FORM_TOKEN;
 use maud::{Markup, html};
 
 /// What is wrong with the answer to one question.
@@ -56,6 +57,24 @@ impl Question {
                     autocomplete=(self.autocomplete) required
                     aria-describedby=[(!described.is_empty()).then_some(described)]
                     aria-invalid=[complaint.map(|_| "true")] data-testid={ "field-" (name) };
+            }
+        }
+    }
+}
+
+/// The hidden field that every form begins with.
+pub(crate) fn hidden(token: &str) -> Markup {
+    html! { input type="hidden" name=(FORM_TOKEN) value=(token); }
+}
+
+/// On top of a form that came without a token of its session, and is shown again as it was typed.
+pub(crate) fn not_accepted() -> Markup {
+    html! {
+        section.summary role="alert" tabindex="-1" aria-labelledby="summary-title" data-testid="error-summary" {
+            h2 #summary-title { "This was not accepted yet" }
+            p {
+                "Somebody signed in or out in this browser since the page was opened, or the page is not \
+                 one of ours. What was typed is still here: look at it, and send it again if it is yours."
             }
         }
     }

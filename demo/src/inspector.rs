@@ -4,7 +4,7 @@
 //! same as JSON is there in the development profile alone.
 
 use abiding::{Info, Standing, Timestamp};
-use abiding_tower::Session;
+use abiding_tower::{GuardedForm, Session};
 use axum::{
     Json, Router,
     extract::State,
@@ -19,6 +19,7 @@ use crate::{
     app::App,
     calendar::{remaining, spelled},
     errors::Problem,
+    forms::hidden,
     layout::{Page, Section, notice, page},
     requests::Line,
 };
@@ -42,6 +43,7 @@ async fn show(
 ) -> Result<Page, Problem> {
     let flashes = session.take_flashes().await?;
     let ended = matches!(session.standing().await?, Standing::Ended(_));
+    let token = session.form_token().await?;
     let title = "My session";
     Ok(page(
         title,
@@ -50,7 +52,7 @@ async fn show(
             h1 data-testid="page-title" { (title) }
             @for flash in &flashes { (notice(&flash.message)) }
             @match session.info().await? {
-                Some(info) => (open(&info, &entries(&session).await?, &app)),
+                Some(info) => (open(&info, &entries(&session).await?, &app, &token)),
                 None => (nothing(ended)),
             }
             (last_requests(&app.trail.of(&headers)))
@@ -58,7 +60,7 @@ async fn show(
     ))
 }
 
-async fn renew(session: Session) -> Result<Redirect, Problem> {
+async fn renew(session: Session, _: GuardedForm) -> Result<Redirect, Problem> {
     if session.info().await?.is_none() {
         return Ok(Redirect::to("/session"));
     }
@@ -72,7 +74,7 @@ async fn renew(session: Session) -> Result<Redirect, Problem> {
     Ok(Redirect::to("/session"))
 }
 
-async fn end(session: Session) -> Redirect {
+async fn end(session: Session, _: GuardedForm) -> Redirect {
     session.logout();
     Redirect::to("/session")
 }
@@ -154,7 +156,7 @@ fn nothing(ended: bool) -> Markup {
     }
 }
 
-fn open(info: &Info, entries: &[(String, String)], app: &App) -> Markup {
+fn open(info: &Info, entries: &[(String, String)], app: &App, token: &str) -> Markup {
     html! {
         section.card aria-labelledby="facts-title" {
             div.heading {
@@ -194,9 +196,11 @@ fn open(info: &Info, entries: &[(String, String)], app: &App) -> Markup {
         }
         div.actions {
             form method="post" action="/session/renew" {
+                (hidden(token))
                 button type="submit" data-testid="renew-session" { "Take a new id" }
             }
             form method="post" action="/session/end" {
+                (hidden(token))
                 button.danger type="submit" data-testid="end-session" { "End this session" }
             }
         }

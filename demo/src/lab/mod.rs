@@ -13,6 +13,7 @@ mod simulated;
 
 use std::sync::{Mutex, PoisonError};
 
+use abiding_tower::{GuardedForm, Session};
 use axum::{
     Router,
     extract::State,
@@ -45,12 +46,13 @@ pub(crate) struct Lab {
     turn: tokio::sync::Mutex<()>,
 }
 
-async fn show(State(app): State<App>) -> Page {
+async fn show(session: Session, State(app): State<App>) -> Result<Page, Problem> {
     let last = *app.lab.last.lock().unwrap_or_else(PoisonError::into_inner);
-    pages::lab(last, app.store)
+    let token = session.form_token().await?;
+    Ok(pages::lab(last, app.store, &token))
 }
 
-async fn run(State(app): State<App>) -> Result<Redirect, Problem> {
+async fn run(State(app): State<App>, _: GuardedForm) -> Result<Redirect, Problem> {
     let _turn = app.lab.turn.lock().await;
     let outcome = race::run(&Visitor::stranger(app.address), &app.lab.gates).await?;
     tracing::info!(?outcome, "the races were run");

@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use crate::{
+    forms::hidden,
     layout::{Page, Section, page},
     settings::StoreKind,
 };
@@ -13,7 +14,7 @@ use super::{
 };
 
 /// The explanation, the button and, after a run, what came out.
-pub(super) fn lab(last: Option<Outcome>, store: StoreKind) -> Page {
+pub(super) fn lab(last: Option<Outcome>, store: StoreKind, token: &str) -> Page {
     let title = "Race lab";
     page(
         title,
@@ -32,6 +33,7 @@ pub(super) fn lab(last: Option<Outcome>, store: StoreKind) -> Page {
                     }
                 }
                 form method="post" action="/lab/run" data-busy="Running the races…" {
+                    (hidden(token))
                     div.actions {
                         button.primary type="submit" data-testid="lab-run" {
                             @if last.is_some() { "Run the races again" } @else { "Run the races" }

@@ -14,10 +14,10 @@ mod questions;
 mod submission;
 
 use abiding::{ErrorKind, Standing};
-use abiding_tower::Session;
+use abiding_tower::{FormRefusal, GuardedForm, Session};
 use axum::{
-    Form, Router,
-    extract::{Path, Query, State, rejection::FormRejection},
+    Router,
+    extract::{Path, Query, State},
     http::StatusCode,
     response::{IntoResponse as _, Redirect, Response},
     routing::{get, post},
@@ -37,7 +37,7 @@ use self::{
 };
 
 /// What a form sends: names and values, in order.
-type Sent = Result<Form<Vec<(String, String)>>, FormRejection>;
+type Sent = Result<GuardedForm<Vec<(String, String)>>, FormRefusal>;
 
 pub(crate) fn routes() -> Router<App> {
     Router::new()
@@ -76,10 +76,11 @@ async fn show(
     let mut complaints = complaints(step, &answers, app.today());
     // Nobody is told off for questions that they did not come to yet.
     complaints.retain(|complaint| !answers.trimmed(complaint.field).is_empty());
-    Ok(pages::step(step, &answers, &complaints, reason, app.today()).into_response())
+    let token = session.form_token().await?;
+    Ok(pages::step(step, &answers, &complaints, reason, app.today(), &token).into_response())
 }
 
-/// Saves a step: one write, nothing read.
+/// Saves a step: one write.
 async fn save(
     session: Session,
     State(app): State<App>,
@@ -87,12 +88,26 @@ async fn save(
     form: Sent,
 ) -> Result<Response, Problem> {
     let step = Step::named(&slug).ok_or_else(Problem::not_found)?;
-    let Form(form) = form?;
+    let again = async |status, typed: &[_], complaints: &[_], reason| {
+        let (answers, token) = (Answers::of_form(step, typed), session.form_token().await?);
+        let page = pages::step(step, &answers, complaints, reason, app.today(), &token);
+        Ok((status, page).into_response())
+    };
+    let form = match form {
+        Ok(GuardedForm(form)) => form,
+        Err(refusal) if refusal.forged() => {
+            let (status, reason) = match session.standing().await? {
+                Standing::Ended(_) => (StatusCode::CONFLICT, Reason::EndedBeforeSaving),
+                _ => (StatusCode::FORBIDDEN, Reason::NotAccepted),
+            };
+            return again(status, refusal.fields(), &[], reason).await;
+        }
+        Err(refusal) => return Err(refusal.into()),
+    };
     let answers = Answers::of_form(step, &form);
     // A draft may have found out before, and with it went the cookie.
     if says(&form, "ended") || !keep(&session, &answers, &form).await? {
-        let page = pages::step(step, &answers, &[], Reason::EndedBeforeSaving, app.today());
-        return Ok((StatusCode::CONFLICT, page).into_response());
+        return again(StatusCode::CONFLICT, &form, &[], Reason::EndedBeforeSaving).await;
     }
     if let (true, Some(previous)) = (says(&form, "back"), step.previous()) {
         return Ok(to_step(previous.slug).into_response());
@@ -101,8 +116,8 @@ async fn save(
     if complaints.is_empty() {
         return Ok(to_step(step.next()).into_response());
     }
-    let page = pages::step(step, &answers, &complaints, Reason::Asked, app.today());
-    Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+    let status = StatusCode::UNPROCESSABLE_ENTITY;
+    again(status, &form, &complaints, Reason::Asked).await
 }
 
 /// Saves the answers that were changed since the page was opened: the script sends them one by one.
@@ -112,7 +127,7 @@ async fn draft(
     form: Sent,
 ) -> Result<StatusCode, Problem> {
     let step = Step::named(&slug).ok_or_else(Problem::not_found)?;
-    let Form(form) = form?;
+    let GuardedForm(form) = form?;
     let answers = Answers::of_partial_form(step, &form);
     let kept = keep(&session, &answers, &form).await?;
     Ok(if kept {
@@ -128,9 +143,10 @@ async fn keep(
     answers: &Answers,
     form: &[(String, String)],
 ) -> Result<bool, Problem> {
-    if says(form, "anew") {
-        // Looking first lets what is kept next begin a session in place of the one that ended.
-        session.standing().await?;
+    let ended = matches!(session.standing().await?, Standing::Ended(_));
+    if ended && !says(form, "anew") {
+        // What is kept now would begin a session, in which the steps before are missing.
+        return Ok(false);
     }
     answers.keep(session)?;
     match session.save().await {
@@ -146,11 +162,21 @@ async fn review(session: Session, State(app): State<App>) -> Result<Response, Pr
         return Ok(to_first_incomplete(&answers, app.today()).into_response());
     };
     Submission::begin(&session).await?;
-    Ok(pages::review(&answers, &identity).into_response())
+    let token = session.form_token().await?;
+    Ok(pages::review(&answers, &identity, &token, false).into_response())
 }
 
 /// Submits: writes one application, however often the button was pressed.
-async fn send(session: Session, State(app): State<App>) -> Result<Response, Problem> {
+async fn send(
+    session: Session,
+    State(app): State<App>,
+    form: Result<GuardedForm, FormRefusal>,
+) -> Result<Response, Problem> {
+    let forged = match form {
+        Ok(_) => false,
+        Err(refusal) if refusal.forged() => true,
+        Err(refusal) => return Err(refusal.into()),
+    };
     let answers = Answers::load(&session).await?;
     let submission = Submission::load(&session).await?;
     if answers.is_empty() && number(&session).await?.is_some() {
@@ -160,6 +186,11 @@ async fn send(session: Session, State(app): State<App>) -> Result<Response, Prob
     let Some(identity) = complete(&answers, app.today()) else {
         return Ok(to_first_incomplete(&answers, app.today()).into_response());
     };
+    if forged {
+        let token = session.form_token().await?;
+        let page = pages::review(&answers, &identity, &token, true);
+        return Ok((StatusCode::FORBIDDEN, page).into_response());
+    }
     let Some(submission) = submission else {
         return Ok(to_step(REVIEW).into_response());
     };

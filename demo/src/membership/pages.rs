@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use crate::{
     calendar::{Date, spelled},
-    forms::{Complaint, summary},
+    forms::{Complaint, hidden, not_accepted, summary},
     layout::{Page, Section, notice, page},
 };
 
@@ -31,6 +31,8 @@ pub(crate) enum Reason {
     EndedMeanwhile,
     /// They wanted to go to that step, which needs this one.
     NeededFor(&'static str),
+    /// The form had no token of their session: what they typed is in it, and was not saved.
+    NotAccepted,
 }
 
 /// A step with what was typed and what is wrong about it.
@@ -40,8 +42,10 @@ pub(crate) fn step(
     complaints: &[Complaint],
     reason: Reason,
     today: Date,
+    token: &str,
 ) -> Page {
-    let error = if complaints.is_empty() { "" } else { "Error: " };
+    let wrong = !complaints.is_empty() || reason == Reason::NotAccepted;
+    let error = if wrong { "Error: " } else { "" };
     page(
         &format!("{error}{}", step.title),
         Some(Section::Membership),
@@ -57,23 +61,26 @@ pub(crate) fn step(
                 )),
                 Reason::EndedMeanwhile => (notice("Your session has ended. The form begins anew.")),
                 Reason::NeededFor(title) => (notice(&format!("“{title}” needs this step first."))),
+                Reason::NotAccepted => (not_accepted()),
             }
             (summary(complaints, |name| target(step, name), "What you typed was saved as it is."))
-            (form(step, answers, complaints, reason, today))
+            (form(step, answers, complaints, reason, today, token))
         },
     )
 }
 
 /// Everything at a glance, and the button that submits.
-pub(crate) fn review(answers: &Answers, identity: &Identity) -> Page {
+/// `forged` says that it was sent without a token of this session.
+pub(crate) fn review(answers: &Answers, identity: &Identity, token: &str, forged: bool) -> Page {
     let title = "Review and submit";
     page(
-        title,
+        &format!("{}{title}", if forged { "Error: " } else { "" }),
         Some(Section::Membership),
         html! {
             (progress(REVIEW))
             h1 data-testid="page-title" { (title) }
             p.lead { "Nothing has been sent yet. Every step can still be changed." }
+            @if forged { (not_accepted()) }
             @for step in STEPS {
                 section.card aria-labelledby={ "review-" (step.slug) } {
                     div.heading {
@@ -92,6 +99,7 @@ pub(crate) fn review(answers: &Answers, identity: &Identity) -> Page {
                 }
             }
             form method="post" action="/membership/review" data-testid="step-review" {
+                (hidden(token))
                 div.actions {
                     button.primary type="submit" data-testid="submit-application" { "Submit the application" }
                 }
@@ -170,6 +178,7 @@ fn form(
     complaints: &[Complaint],
     reason: Reason,
     today: Date,
+    token: &str,
 ) -> Markup {
     let told_of_the_end = matches!(reason, Reason::EndedBeforeSaving | Reason::EndedMeanwhile);
     let action = format!("/membership/{}", step.slug);
@@ -179,6 +188,7 @@ fn form(
     html! {
         form.card method="post" action=(action) novalidate data-testid={ "step-" (step.slug) }
             data-draft={ (action) "/draft" } {
+            (hidden(token))
             @for part in parts(step) {
                 @match part {
                     Part::Group(title, fields) => fieldset {
