@@ -5,16 +5,20 @@
 //! ```
 //!
 //! AES-256-GCM under a key of its own for every message, so the nonce is fixed and 192 random bits
-//! stand against reuse (KR-8): `HMAC-SHA256(purpose sub-key, salt ‖ 1)`. The commitment,
-//! `HMAC-SHA256(purpose sub-key, salt ‖ 2)`, pins one key to one ciphertext (KR-13). The associated
-//! data is the key's id and the [`Context`]: format, realm, purpose and the record's key or cookie's name.
+//! stand against reuse (KR-8): `HMAC-SHA256(purpose sub-key, salt)`. The commitment, the first half of
+//! `SHA-256(label ‖ message key)`, pins one key to one ciphertext (KR-13): a seal that opens under two
+//! keys would be two keys with one hash, and to find them takes 2^64 trials. It tells nothing of the
+//! key, which is 256 bits that nobody can guess. The associated data is the key's id and the [`Context`]: format, realm, purpose and the record's key or cookie's name.
 
 use std::{iter::repeat_n, sync::Arc};
 
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey},
-    constant_time, hmac,
+    constant_time,
+    digest::{Digest, SHA256, digest},
+    hmac,
 };
+use zeroize::Zeroizing;
 
 use super::{Context, KeyId, KeyRing, Standing, crypto, key::RingKey};
 use crate::{clock::Timestamp, error::Result, id::random_bytes};
@@ -22,6 +26,7 @@ use crate::{clock::Timestamp, error::Result, id::random_bytes};
 const SALT: usize = 24;
 const COMMITMENT: usize = 16;
 const TAG: usize = 16;
+const COMMITMENT_LABEL: &[u8; 21] = b"abiding commitment v1";
 /// How many bytes of a seal come before the ciphertext.
 pub(crate) const HEAD: usize = KeyId::LEN + SALT + COMMITMENT;
 
@@ -111,19 +116,21 @@ impl KeyRing {
     }
 }
 
-fn derive(key: &RingKey, purpose: Purpose, salt: &[u8]) -> Result<(LessSafeKey, hmac::Tag)> {
+/// The cipher of one message, and what commits to its key.
+fn derive(key: &RingKey, purpose: Purpose, salt: &[u8]) -> Result<(LessSafeKey, Digest)> {
     let sub_key = match purpose {
         Purpose::Cookie => &key.cookie,
         Purpose::Record => &key.record,
     };
-    let output = |number: u8| {
-        let mut hmac = hmac::Context::with_key(sub_key);
-        hmac.update(salt);
-        hmac.update(&[number]);
-        hmac.sign()
-    };
-    let cipher = UnboundKey::new(&AES_256_GCM, output(1).as_ref()).map_err(|_| crypto("seal"))?;
-    Ok((LessSafeKey::new(cipher), output(2)))
+    let message_key = hmac::sign(sub_key, salt);
+    let cipher = UnboundKey::new(&AES_256_GCM, message_key.as_ref()).map_err(|_| crypto("seal"))?;
+    // One block of SHA-256: label, key and padding have 64 bytes.
+    let mut labelled = Zeroizing::new([0; COMMITMENT_LABEL.len() + 32]);
+    let (label, room) = labelled.split_at_mut(COMMITMENT_LABEL.len());
+    label.copy_from_slice(COMMITMENT_LABEL);
+    room.copy_from_slice(message_key.as_ref());
+    let commitment = digest(&SHA256, &labelled[..]);
+    Ok((LessSafeKey::new(cipher), commitment))
 }
 
 /// Every message has a key of its own, so the nonce need not differ.
