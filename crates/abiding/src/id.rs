@@ -23,14 +23,16 @@ impl SessionId {
         random_bytes("generate an id").map(Self)
     }
 
-    /// The same with the public handle of its session beside it: a call to the operating system costs
-    /// more than the bytes do.
-    pub(crate) fn generate_with_handle() -> Result<(Self, [u8; 12])> {
-        let bytes = Zeroizing::new(random_bytes::<{ Self::LEN + 12 }>("generate an id")?);
-        let (mut id, mut handle) = (Self([0; Self::LEN]), [0; 12]);
-        id.0.copy_from_slice(&bytes[..Self::LEN]);
-        handle.copy_from_slice(&bytes[Self::LEN..]);
-        Ok((id, handle))
+    /// The public handle of a session that begins under this id: a hash of it, since to ask the
+    /// operating system for more than 32 bytes costs more than that.
+    pub(crate) fn handle(&self) -> [u8; 12] {
+        const LABEL: &[u8; 17] = b"abiding handle v1";
+        let mut text = Zeroizing::new([0; LABEL.len() + Self::LEN]);
+        text[..LABEL.len()].copy_from_slice(LABEL);
+        text[LABEL.len()..].copy_from_slice(&self.0);
+        let mut handle = [0; 12];
+        handle.copy_from_slice(&sha256(&text[..])[..12]);
+        handle
     }
 
     pub(crate) fn from_bytes(bytes: [u8; Self::LEN]) -> Self {

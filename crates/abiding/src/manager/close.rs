@@ -325,7 +325,8 @@ impl Shared {
     }
 
     async fn create(&self, store: &dyn DynStore, work: &Work, now: Timestamp) -> Result<Renamed> {
-        let (mut id, handle) = SessionId::generate_with_handle()?;
+        let mut id = SessionId::generate()?;
+        let handle = id.handle();
         let meta = engine::first_meta(&self.policy, &work.asked.edit, handle, now);
         // Who signs in on a snapshot takes along what it holds.
         let entries = match &work.base {
