@@ -66,7 +66,10 @@ fn tag(key: &RingKey, context: &Context, body: &[u8]) -> hmac::Tag {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{id::SessionId, keyring::Key};
+    use crate::{
+        id::SessionId,
+        keyring::{Binding, Key},
+    };
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
@@ -109,10 +112,11 @@ mod tests {
     fn a_form_token_has_a_key_of_its_own() {
         let (ring, id) = (KeyRing::generate().unwrap(), SessionId::generate().unwrap());
         let form = ring.form_token(&context("ada"), NOW).unwrap();
-        let session = ring.token(&context("ada"), &id, NOW, NOW);
+        let binding = Binding::new(&context("ada"));
+        let session = ring.token(&binding, &id, NOW, NOW);
         assert!(!ring.admits_form_token(&context("ada"), &session));
         assert!(!ring.admits_form_token(&context("ada"), &session[..TEXT]));
-        assert!(ring.open_token(&context("ada"), form.as_bytes()).is_err());
+        assert!(ring.open_token(&binding, form.as_bytes()).is_err());
     }
 
     /// KR-9, KR-10: a rotation breaks no open form; a revocation does.

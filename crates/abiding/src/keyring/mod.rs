@@ -21,7 +21,7 @@ use std::{
 pub use key::{Key, KeyId};
 pub use list::KeyList;
 pub(crate) use seal::{HEAD as SEAL_HEAD, Opened, Purpose};
-pub(crate) use token::{Context, TokenRejection};
+pub(crate) use token::{Binding, Context, TokenRejection};
 pub use usage::{KeyStanding, KeyUsage};
 
 use crate::{

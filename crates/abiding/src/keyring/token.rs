@@ -2,8 +2,11 @@
 //!
 //! ```text
 //! token = base64url( 0x01 key_id:4B until:u32 session_id:32B tag:16B )      57 bytes, 76 characters
-//! tag   = HMAC-SHA256(token sub-key, context ‖ the bytes before the tag), the first 16 bytes
+//! tag   = HMAC-SHA256(token sub-key, binding ‖ until ‖ session_id), the first 16 bytes
 //! ```
+//!
+//! The binding is a hash of realm and cookie name. The key's id need not be covered, since another key
+//! gives another tag, nor the version, since it is compared with the only one there is.
 //!
 //! `until` is the absolute deadline of the session when the token was made, in seconds since 1970,
 //! little-endian: not a limit, since a session may be given another lifetime, but enough to say why it
@@ -12,7 +15,11 @@
 //! The tag is checked before a store is asked, so guesses cost no I/O (ID-5). The algorithm follows
 //! from the key and the version byte, never from the token's word (KR-6).
 
-use aws_lc_rs::{constant_time, hmac};
+use aws_lc_rs::{
+    constant_time,
+    digest::{SHA256, digest},
+    hmac,
+};
 use zeroize::Zeroizing;
 
 use super::{KeyId, KeyRing, Standing, key::RingKey};
@@ -47,6 +54,20 @@ impl Context {
     }
 }
 
+/// A context in a few bytes, for what is made and checked at every request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Binding([u8; Self::LEN]);
+
+impl Binding {
+    const LEN: usize = 16;
+
+    pub(crate) fn new(context: &Context) -> Self {
+        let mut bytes = [0; Self::LEN];
+        bytes.copy_from_slice(&digest(&SHA256, context.as_bytes()).as_ref()[..Self::LEN]);
+        Self(bytes)
+    }
+}
+
 /// A token that a key of the ring vouches for.
 #[derive(Debug)]
 pub(crate) struct Token {
@@ -68,7 +89,7 @@ impl KeyRing {
     /// The token for `id` of a session that lives `until` then, signed by the key that is active at `now`.
     pub(crate) fn token(
         &self,
-        context: &Context,
+        binding: &Binding,
         id: &SessionId,
         until: Timestamp,
         now: Timestamp,
@@ -79,7 +100,7 @@ impl KeyRing {
         raw[1..UNTIL].copy_from_slice(&key.id.0);
         raw[UNTIL..ID].copy_from_slice(&seconds(until).to_le_bytes());
         raw[ID..BODY].copy_from_slice(id.as_bytes());
-        let tag = tag(&key, context, &raw[..BODY]);
+        let tag = tag(&key, binding, &raw);
         raw[BODY..].copy_from_slice(&tag.as_ref()[..TAG]);
         Zeroizing::new(base64url::encode(&raw[..]))
     }
@@ -87,7 +108,7 @@ impl KeyRing {
     /// The session id in `text`, if a key of the ring vouches for it.
     pub(crate) fn open_token(
         &self,
-        context: &Context,
+        binding: &Binding,
         text: &[u8],
     ) -> Result<Token, TokenRejection> {
         if text.len() != TEXT {
@@ -104,7 +125,7 @@ impl KeyRing {
             Standing::Revoked => return Err(TokenRejection::RevokedKey),
             Standing::Unknown => return Err(TokenRejection::UnknownKey),
         };
-        let expected = tag(&key, context, &raw[..BODY]);
+        let expected = tag(&key, binding, &raw);
         constant_time::verify_slices_are_equal(&expected.as_ref()[..TAG], &raw[BODY..])
             .map_err(|_| TokenRejection::BadTag)?;
         let mut id = [0; SessionId::LEN];
@@ -123,11 +144,13 @@ fn seconds(instant: Timestamp) -> u32 {
     u32::try_from(instant.as_millis().max(0) / 1_000).unwrap_or(u32::MAX)
 }
 
-fn tag(key: &RingKey, context: &Context, body: &[u8]) -> hmac::Tag {
-    let mut hmac = hmac::Context::with_key(&key.token);
-    hmac.update(context.as_bytes());
-    hmac.update(body);
-    hmac.sign()
+/// Over what is not implied by the key and by its use: with the padding that is one block of SHA-256.
+fn tag(key: &RingKey, binding: &Binding, raw: &[u8; RAW]) -> hmac::Tag {
+    let mut text = Zeroizing::new([0; Binding::LEN + BODY - UNTIL]);
+    let (context, rest) = text.split_at_mut(Binding::LEN);
+    context.copy_from_slice(&binding.0);
+    rest.copy_from_slice(&raw[UNTIL..BODY]);
+    hmac::sign(&key.token, &text[..])
 }
 
 #[cfg(test)]
@@ -137,8 +160,12 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
-    fn context(name: &str) -> Context {
-        Context::new(&[b"token", b"realm", name.as_bytes()])
+    fn context(name: &str) -> Binding {
+        binding(&[b"token", b"realm", name.as_bytes()])
+    }
+
+    fn binding(parts: &[&[u8]]) -> Binding {
+        Binding::new(&Context::new(parts))
     }
 
     #[test]
@@ -190,7 +217,7 @@ mod tests {
         };
         assert_eq!(open(context("other")), Err(TokenRejection::BadTag));
         assert_eq!(
-            open(Context::new(&[b"token", b"realms", b"id"])),
+            open(binding(&[b"token", b"realms", b"id"])),
             Err(TokenRejection::BadTag)
         );
     }

@@ -10,7 +10,7 @@ use crate::{
     error::ConfigError,
     expiry::Expiry,
     id::Naming,
-    keyring::{Context, KeyRing},
+    keyring::{Binding, Context, KeyRing},
     rejection::Rejected,
     store::{DynStore, DynSubjects, DynSweep, SIZE_LIMIT, Sealer, Store, Subjects, Sweep},
 };
@@ -106,7 +106,7 @@ impl Settings {
             ring: ring.clone(),
             naming: Naming::new(&self.realm),
             sealer: Sealer::new(&self.realm, ring, seals, self.size_limit),
-            token_context: context(b"token"),
+            token_binding: Binding::new(&context(b"token")),
             seal_context: context(b"cookie"),
             realm: self.realm.into(),
             cookie,

@@ -23,7 +23,7 @@ impl Shared {
         now: Timestamp,
     ) -> Zeroizing<String> {
         let token = self.ring.token(
-            &self.token_context,
+            &self.token_binding,
             &credential.id,
             meta.absolute_deadline,
             now,

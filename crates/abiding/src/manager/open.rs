@@ -39,7 +39,7 @@ impl Shared {
     }
 
     fn open_token(&self, value: &[u8]) -> Result<Known, Rejection> {
-        let token = self.ring.open_token(&self.token_context, value)?;
+        let token = self.ring.open_token(&self.token_binding, value)?;
         let (key, now) = (self.naming.store_key(&token.id), self.clock.now());
         self.ring.note_use(token.key, now);
         let old_key = token.key != self.ring.signer_at(now);
