@@ -28,6 +28,25 @@ impl Date {
             .then_some(Self { year, month, day })
     }
 
+    /// The day that is written `2026-12-24`, if there is such a day.
+    pub(crate) fn of_iso(text: &str) -> Option<Self> {
+        let parts: Vec<_> = text.split('-').collect();
+        let [year, month, day] = parts[..] else {
+            return None;
+        };
+        let digits = |part: &str, count| {
+            part.len() == count && part.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        let written = digits(year, 4) && digits(month, 2) && digits(day, 2);
+        let date = Self::new(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?)?;
+        written.then_some(date)
+    }
+
+    /// The day as `2026-12-24`.
+    pub(crate) fn iso(self) -> String {
+        format!("{:04}-{:02}-{:02}", self.year, self.month, self.day)
+    }
+
     /// The day on which `instant` falls.
     pub(crate) fn of(instant: Timestamp) -> Self {
         let days = instant.as_millis().div_euclid(MILLIS_A_DAY);
@@ -153,6 +172,27 @@ mod tests {
                 exists,
                 "{year}-{month}-{day}"
             );
+        }
+    }
+
+    #[test]
+    fn days_are_read_as_browsers_send_them() {
+        for (text, expected) in [
+            ("2026-12-24", Some("24 December 2026")),
+            ("0001-01-01", Some("1 January 1")),
+            ("2026-02-29", None),
+            ("2026-2-9", None),
+            ("+026-02-09", None),
+            ("2026-12-24-1", None),
+            ("", None),
+        ] {
+            let day = Date::of_iso(text);
+            assert_eq!(
+                day.map(|day| day.to_string()).as_deref(),
+                expected,
+                "{text}"
+            );
+            assert!(day.is_none_or(|day| day.iso() == text));
         }
     }
 

@@ -98,6 +98,16 @@ impl Problem {
         }
     }
 
+    /// What a response means that has no page: one of the library, or of an extractor that could not
+    /// read the address.
+    fn of_response(response: &Response) -> Option<Self> {
+        let is_text = |kind: &HeaderValue| kind.as_bytes().starts_with(b"text/plain");
+        let kind = response.headers().get(header::CONTENT_TYPE);
+        let is_bare = response.status() == StatusCode::BAD_REQUEST && kind.is_some_and(is_text);
+        let unread = || is_bare.then(Self::unreadable_address);
+        Self::of_library(response.extensions()).or_else(unread)
+    }
+
     /// What a layer or an extractor of the library refused.
     fn of_library(extensions: &Extensions) -> Option<Self> {
         if let Some(refusal) = extensions.get::<FormRefusal>() {
@@ -119,6 +129,16 @@ impl Problem {
             status if status.is_client_error() => Self::unreadable(status),
             _ => Self::internal(),
         }
+    }
+
+    const fn unreadable_address() -> Self {
+        let advice = "The address holds something that this page cannot read. Everything there is can \
+                      be reached from the start page.";
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "That address cannot be read",
+            advice,
+        )
     }
 
     const fn unreadable(status: StatusCode) -> Self {
@@ -160,11 +180,11 @@ impl IntoResponse for Problem {
     }
 }
 
-/// The middleware around the layers of the library, whose own refusals have no page. Their headers stay:
+/// The middleware around layers and extractors, whose own refusals have no page. Their headers stay:
 /// one may be a cookie that was earned before the failure, or that takes an ended session away.
 pub(crate) async fn explain(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
-    let Some(problem) = Problem::of_library(response.extensions()) else {
+    let Some(problem) = Problem::of_response(&response) else {
         return response;
     };
     let mut page = problem.into_response();

@@ -3,8 +3,14 @@
 //! Assistive technology finds hint and complaint by `aria-describedby`, and that there is a complaint
 //! by `aria-invalid`. The membership form has kinds of questions of its own: see its `questions`.
 
-use abiding_tower::FORM_TOKEN;
+use abiding_tower::{FORM_TOKEN, FormRefusal, GuardedForm};
 use maud::{Markup, html};
+use serde::de::DeserializeOwned;
+
+use crate::errors::Problem;
+
+/// A form as it arrives: with a token that this session was given, or refused with what was typed.
+pub(crate) type Sent<T> = Result<GuardedForm<T>, FormRefusal>;
 
 /// What is wrong with the answer to one question.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +86,33 @@ pub(crate) fn not_accepted() -> Markup {
     }
 }
 
+/// What was typed, and whether the page it was typed into is as old as the session: if not, the person
+/// is to look it over and to send it again.
+pub(crate) fn opened<T: DeserializeOwned>(
+    sent: Sent<T>,
+) -> Result<(T, Result<(), Vec<Complaint>>), Problem> {
+    match sent {
+        Ok(GuardedForm(typed)) => Ok((typed, Ok(()))),
+        Err(refusal) => match refusal.typed().filter(|_| refusal.forged()) {
+            Some(typed) => Ok((typed, Err(vec![Complaint::new("main", STALE)]))),
+            None => Err(refusal.into()),
+        },
+    }
+}
+
+/// Nothing is wrong, or all of this is.
+pub(crate) fn judged<const N: usize>(
+    complaints: [(&'static str, Option<&'static str>); N],
+) -> Result<(), Vec<Complaint>> {
+    let complaint = |(field, message): (_, Option<_>)| Some(Complaint::new(field, message?));
+    let complaints: Vec<_> = complaints.into_iter().filter_map(complaint).collect();
+    if complaints.is_empty() {
+        Ok(())
+    } else {
+        Err(complaints)
+    }
+}
+
 /// What is wrong, on top of a page: each complaint leads to the element that `target` names.
 pub(crate) fn summary(
     complaints: &[Complaint],
@@ -116,3 +149,5 @@ pub(crate) fn is_email(answer: &str) -> bool {
         && host.contains('.')
         && host.split('.').all(|label| !label.is_empty())
 }
+
+const STALE: &str = "This page was older than your session: look it over and send it again";

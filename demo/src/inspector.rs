@@ -20,7 +20,7 @@ use crate::{
     calendar::{remaining, spelled},
     errors::Problem,
     forms::hidden,
-    layout::{Page, Section, notice, page},
+    layout::{Page, Section, page},
     requests::Line,
 };
 
@@ -41,7 +41,6 @@ async fn show(
     State(app): State<App>,
     headers: HeaderMap,
 ) -> Result<Page, Problem> {
-    let flashes = session.take_flashes().await?;
     let ended = matches!(session.standing().await?, Standing::Ended(_));
     let token = session.form_token().await?;
     let title = "My session";
@@ -50,7 +49,6 @@ async fn show(
         Some(Section::Session),
         html! {
             h1 data-testid="page-title" { (title) }
-            @for flash in &flashes { (notice(&flash.message)) }
             @match session.info().await? {
                 Some(info) => (open(&info, &entries(&session).await?, &app, &token)),
                 None => (nothing(ended)),

@@ -3,7 +3,7 @@
 //! Handlers answer with a [`Page`], which knows its own part alone; the middleware [`frame`] puts the
 //! rest around it when the handler is done, and asks the session only then who is signed in.
 
-use abiding::Session;
+use abiding::{Flash, Session};
 use axum::{
     body::Body,
     extract::Request,
@@ -13,7 +13,10 @@ use axum::{
 };
 use maud::{DOCTYPE, Markup, Render, html};
 
-use crate::accounts::{NAME, Reason};
+use crate::{
+    accounts::{NAME, Reason},
+    forms::hidden,
+};
 
 /// The parts of the site that the navigation names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,13 +37,24 @@ pub(crate) struct Page {
     main: Markup,
 }
 
-/// Who the frame is for.
-#[derive(Debug)]
-enum Visitor {
+/// Who the frame is for, and what there is to tell them.
+#[derive(Debug, Default)]
+struct Visitor {
+    account: Account,
+    flashes: Vec<Flash>,
+}
+
+#[derive(Debug, Default)]
+enum Account {
     /// Nobody is signed in; perhaps somebody was.
     Nobody(Option<Reason>),
-    SignedIn(String),
+    SignedIn {
+        name: String,
+        /// For the form that signs out.
+        token: String,
+    },
     /// The session cannot be asked at the moment.
+    #[default]
     Unknown,
 }
 
@@ -62,8 +76,8 @@ pub(crate) async fn frame(request: Request, next: Next) -> Response {
         return response;
     };
     let visitor = match &session {
-        Some(session) => Visitor::of(session).await.unwrap_or(Visitor::Unknown),
-        None => Visitor::Unknown,
+        Some(session) => Visitor::of(session).await.unwrap_or_default(),
+        None => Visitor::default(),
     };
     *response.body_mut() = Body::from(page.framed(&visitor).into_string());
     response
@@ -71,10 +85,20 @@ pub(crate) async fn frame(request: Request, next: Next) -> Response {
 
 impl Visitor {
     async fn of(session: &Session) -> abiding::Result<Self> {
-        if session.subject().await?.is_some() {
-            return Ok(Self::SignedIn(session.get(NAME).await?.unwrap_or_default()));
-        }
-        Ok(Self::Nobody(Reason::of(session.standing().await?)))
+        let flashes = session.take_flashes().await?;
+        let account = if session.subject().await?.is_some() {
+            Account::SignedIn {
+                name: session.get(NAME).await?.unwrap_or_default(),
+                token: session.form_token().await?,
+            }
+        } else {
+            let reason = Reason::of_end(session.standing().await?);
+            if let Some(reason) = reason {
+                tracing::info!(reason = reason.word(), "a session is over");
+            }
+            Account::Nobody(reason)
+        };
+        Ok(Self { account, flashes })
     }
 }
 
@@ -104,7 +128,7 @@ impl Page {
                     a.skip href="#main" data-testid="skip-link" { "Skip to the content" }
                     header.top {
                         a.brand href="/" { span.mark aria-hidden="true" {} "abiding" }
-                        (account(visitor))
+                        (account(&visitor.account))
                         nav aria-label="Main" {
                             @for (target, name, testid, this) in NAVIGATION {
                                 a href=(target) data-testid=(testid)
@@ -112,7 +136,12 @@ impl Page {
                             }
                         }
                     }
-                    main #main tabindex="-1" { (self.main) }
+                    main #main tabindex="-1" {
+                        @for flash in &visitor.flashes {
+                            p.notice role="status" data-testid="flash" { (flash.message) }
+                        }
+                        (self.main)
+                    }
                     footer {
                         p { "Everything you type here stays on this machine, in one directory." }
                     }
@@ -123,24 +152,25 @@ impl Page {
 }
 
 /// Who is signed in, and the way in or out.
-fn account(visitor: &Visitor) -> Markup {
+fn account(account: &Account) -> Markup {
     html! {
         div.account {
-            @match visitor {
-                Visitor::SignedIn(name) => {
+            @match account {
+                Account::SignedIn { name, token } => {
                     a href="/account/devices" data-testid="account" {
                         span.visually-hidden { "Your account: " }
                         span data-testid="account-name" { (name) }
                     }
                     form method="post" action="/sign-out" {
+                        (hidden(token))
                         button type="submit" data-testid="sign-out" { "Sign out" }
                     }
                 }
-                Visitor::Nobody(Some(reason)) => {
+                Account::Nobody(Some(reason)) => {
                     a href={ "/sign-in?reason=" (reason.word()) } data-testid="sign-in" { "Sign in" }
                 }
-                Visitor::Nobody(None) => a href="/sign-in" data-testid="sign-in" { "Sign in" },
-                Visitor::Unknown => {}
+                Account::Nobody(None) => a href="/sign-in" data-testid="sign-in" { "Sign in" },
+                Account::Unknown => {}
             }
         }
     }
@@ -198,6 +228,12 @@ const NAVIGATION: &[(&str, &str, &str, Section)] = &[
         "Membership",
         "nav-membership",
         Section::Membership,
+    ),
+    (
+        "/organizer",
+        "Organizer",
+        "nav-organizer",
+        Section::Organizer,
     ),
     ("/session", "My session", "nav-session", Section::Session),
     ("/lab", "Race lab", "nav-lab", Section::Lab),

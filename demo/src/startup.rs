@@ -209,12 +209,14 @@ impl From<abiding::Error> for StartError {
     }
 }
 
-/// The session of a visitor whom nobody knows: two hours for the form, however long the pauses are.
-/// A sign-in brings lifetimes of its own. A use is written down once a minute at most, so that the list
-/// of devices is right by the minute.
+/// The session of a visitor whom nobody knows: two hours for the form, however long the pauses are. The
+/// idle timeout never ends it earlier; with one, the library can tell sessions that idled from sessions
+/// that it never knew. A sign-in brings lifetimes of its own. A use is written down every other minute
+/// at most, so that the list of devices is right by two.
 const VISIT: Expiry = Expiry::new()
-    .no_idle()
-    .absolute(Duration::from_secs(2 * 60 * 60))
-    .touch_after(Duration::from_secs(60));
+    .idle(HOURS_2)
+    .absolute(HOURS_2)
+    .touch_after(Duration::from_secs(2 * 60));
+const HOURS_2: Duration = Duration::from_secs(2 * 60 * 60);
 /// The name under which its sessions are vouched for.
 const REALM: &str = "abiding-demo";

@@ -20,16 +20,20 @@ pub(crate) struct Attempt {
     address: String,
 }
 
-/// Counts an attempt at `account` from `address`; or tells until when there may be none.
+/// Counts an attempt at `account` from `address`; or tells until when there may be none. Clients whose
+/// address is not known count as one.
 pub(crate) async fn begin(
     database: &Database,
     account: &str,
-    address: IpAddr,
+    address: Option<IpAddr>,
     now: Timestamp,
 ) -> Result<Result<Attempt, Timestamp>, DatabaseError> {
     let attempt = Attempt {
         account: format!("account {}", account.to_lowercase()),
-        address: format!("address {}", network(address)),
+        address: format!(
+            "address {}",
+            address.map_or_else(|| String::from("unknown"), network)
+        ),
     };
     database
         .run(move |connection| {
@@ -107,11 +111,12 @@ fn delay(count: u32, free: u32) -> Duration {
 }
 
 /// An IPv6 subscriber has 2^64 addresses, so the first half of one is what is counted.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
+fn network(address: IpAddr) -> String {
+    let network = match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6((address.to_bits() & (u128::MAX << 64)).into()),
         address @ IpAddr::V4(_) => address,
-    }
+    };
+    network.to_string()
 }
 
 /// The attempt at an account after which there is a delay.
@@ -130,11 +135,16 @@ mod tests {
 
     use super::*;
 
-    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    const THERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+    const HERE: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    const THERE: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)));
 
     /// Seconds to wait, for an attempt made at second `at`.
-    async fn wait(database: &Database, account: &str, address: IpAddr, at: i64) -> Option<u64> {
+    async fn wait(
+        database: &Database,
+        account: &str,
+        address: Option<IpAddr>,
+        at: i64,
+    ) -> Option<u64> {
         let now = Timestamp::from_millis(at * 1000);
         let attempt = begin(database, account, address, now).await.unwrap();
         attempt.err().map(|until| until.since(now).as_secs())

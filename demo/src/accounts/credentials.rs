@@ -1,8 +1,7 @@
 //! Checking a password, slowly and alike for everybody.
 
-use std::net::IpAddr;
-
 use abiding::Timestamp;
+use abiding_tower::Client;
 
 use super::{
     backoff,
@@ -26,19 +25,19 @@ pub(crate) async fn check(
     app: &App,
     email: &str,
     password: &Password,
-    address: IpAddr,
+    client: &Client,
 ) -> Result<Checked, Problem> {
-    let attempt = match backoff::begin(&app.database, email, address, app.now()).await? {
+    let attempt = match backoff::begin(&app.database, email, client.address, app.now()).await? {
         Ok(attempt) => attempt,
         Err(until) => {
-            tracing::warn!(%address, "sign-in refused: too many attempts");
+            tracing::warn!(address = ?client.address, "sign-in refused: too many attempts");
             return Ok(Checked::TooMany(until));
         }
     };
     let (user, hash) = users::find_with_hash(&app.database, email).await?.unzip();
     let right = app.hasher.verify(password, hash.flatten()).await?;
     let Some(user) = user.filter(|_| right) else {
-        tracing::info!(%address, "sign-in refused: wrong address or password");
+        tracing::info!(address = ?client.address, "sign-in refused: wrong address or password");
         return Ok(Checked::Wrong);
     };
     backoff::succeed(&app.database, attempt).await?;

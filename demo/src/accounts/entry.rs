@@ -35,8 +35,9 @@ pub(crate) async fn enter(
     session.login(&subject)?;
     session.set_expiry(stay.expiry())?;
     session.set_persistent(stay == Stay::Week);
+    session.set_device(&agent::device(headers));
     session.insert(NAME, &user.name)?;
-    tracing::info!(user = %user.id, ?stay, device = agent::device(headers), "signed in");
+    tracing::info!(user = %user.id, ?stay, "signed in");
     Ok(())
 }
 

@@ -1,11 +1,12 @@
 //! The guard of pages that need a user: an extractor, or a way to the sign-in page and back.
 
-use abiding::{Session, Standing};
+use abiding::Session;
 use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, Method, header, request::Parts},
     response::{IntoResponse, Redirect, Response},
 };
+use serde::Serialize;
 
 use super::{Reason, users::UserId};
 use crate::{app::App, errors::Problem};
@@ -34,7 +35,7 @@ impl FromRequestParts<App> for SignedIn {
         match Self::of(&session).await? {
             Some(user) => Ok(user),
             None => {
-                let reason = reason(session.standing().await?);
+                let reason = Reason::of(session.standing().await?);
                 tracing::info!(
                     reason = reason.word(),
                     path = parts.uri.path(),
@@ -58,11 +59,14 @@ impl SignedIn {
     }
 }
 
-fn reason(standing: Standing) -> Reason {
-    Reason::of(standing).unwrap_or(match standing {
-        Standing::Live => Reason::NotYet,
-        _ => Reason::NoCookie,
-    })
+impl Refused {
+    /// Back to `page` afterwards, where the form is filled in as it was.
+    pub(crate) fn with_typed(self, page: &str, form: &impl Serialize) -> Self {
+        match (self, serde_urlencoded::to_string(form)) {
+            (Self::SignIn(reason, _), Ok(typed)) => Self::SignIn(reason, format!("{page}?{typed}")),
+            (refused, _) => refused,
+        }
+    }
 }
 
 impl IntoResponse for Refused {

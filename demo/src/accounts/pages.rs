@@ -10,13 +10,14 @@ use maud::{Markup, html};
 use super::{
     Reason,
     entry::Stay,
-    guard, seed,
+    guard::encoded,
+    seed,
     sent::{Register, SignIn},
 };
 use crate::{
     app::App,
     calendar::{remaining, spelled},
-    forms::{Complaint, Question, summary},
+    forms::{Complaint, Question, hidden, summary},
     layout::{Page, Section, page},
     settings::ProfileKind,
 };
@@ -27,6 +28,7 @@ pub(super) fn sign_in(
     form: &SignIn,
     reason: Option<Reason>,
     complaints: &[Complaint],
+    token: &str,
 ) -> Page {
     let title = "Sign in";
     page(
@@ -39,6 +41,7 @@ pub(super) fn sign_in(
             }
             (summary(complaints, str::to_owned, "The password has to be typed again."))
             form.card method="post" action="/sign-in" novalidate data-testid="sign-in-form" {
+                (hidden(token))
                 (EMAIL.ask(&form.email, complaints))
                 (PASSWORD.ask("", complaints))
                 div.option {
@@ -58,7 +61,7 @@ pub(super) fn sign_in(
 }
 
 /// The form of whoever has no account yet.
-pub(super) fn register(form: &Register, complaints: &[Complaint]) -> Page {
+pub(super) fn register(form: &Register, complaints: &[Complaint], token: &str) -> Page {
     let title = "Make an account";
     page(
         &titled(title, complaints),
@@ -68,6 +71,7 @@ pub(super) fn register(form: &Register, complaints: &[Complaint]) -> Page {
             p.lead { "It stays on this machine, like everything here." }
             (summary(complaints, str::to_owned, "The password has to be typed again."))
             form.card method="post" action="/register" novalidate data-testid="register-form" {
+                (hidden(token))
                 (NAME.ask(&form.name, complaints))
                 (EMAIL.ask(&form.email, complaints))
                 (NEW_PASSWORD.ask("", complaints))
@@ -118,7 +122,7 @@ fn onward(next: &str) -> String {
     if next.is_empty() {
         return String::new();
     }
-    format!("?next={}", guard::encoded(next))
+    format!("?next={}", encoded(next))
 }
 
 fn demo_account() -> Markup {

@@ -1,14 +1,13 @@
 //! What people send to sign in or to make an account, and what is wrong with it.
 
-use std::net::IpAddr;
-
+use abiding_tower::Client;
 use serde::Deserialize;
 
 use super::{backoff, credentials::Checked, entry::Stay, passwords::Password, users};
 use crate::{
     app::App,
     errors::Problem,
-    forms::{Complaint, is_email},
+    forms::{Complaint, is_email, judged},
 };
 
 /// The form of the sign-in page.
@@ -43,9 +42,9 @@ impl SignIn {
         self.stay.as_ref().map_or(Stay::Browser, |_| Stay::Week)
     }
 
-    pub(super) fn complaints(&self) -> Vec<Complaint> {
+    pub(super) fn check(&self) -> Result<(), Vec<Complaint>> {
         let password = self.password.is_empty().then_some("Enter your password");
-        collect([
+        judged([
             ("email", email_complaint(&self.email)),
             ("password", password),
         ])
@@ -60,8 +59,8 @@ impl Register {
         }
     }
 
-    pub(super) fn complaints(&self) -> Vec<Complaint> {
-        collect([
+    pub(super) fn check(&self) -> Result<(), Vec<Complaint>> {
+        judged([
             ("name", name_complaint(&self.name)),
             ("email", email_complaint(&self.email)),
             (
@@ -76,10 +75,10 @@ impl Register {
     pub(super) async fn make_account(
         &self,
         app: &App,
-        address: IpAddr,
+        client: &Client,
     ) -> Result<Checked, Problem> {
         let (email, now) = (self.email.trim(), app.now());
-        let attempt = match backoff::begin(&app.database, email, address, now).await? {
+        let attempt = match backoff::begin(&app.database, email, client.address, now).await? {
             Ok(attempt) => attempt,
             Err(until) => return Ok(Checked::TooMany(until)),
         };
@@ -92,13 +91,6 @@ impl Register {
         tracing::info!(user = %user.id, "an account was made");
         Ok(Checked::Right(user))
     }
-}
-
-fn collect<const N: usize>(
-    complaints: [(&'static str, Option<&'static str>); N],
-) -> Vec<Complaint> {
-    let complaint = |(field, message): (_, Option<_>)| Some(Complaint::new(field, message?));
-    complaints.into_iter().filter_map(complaint).collect()
 }
 
 fn email_complaint(email: &str) -> Option<&'static str> {
@@ -148,7 +140,7 @@ mod tests {
                 password: "correct horse".into(),
                 next: String::new(),
             };
-            let complaints = form.complaints();
+            let complaints = form.check().err().unwrap_or_default();
             let found: Vec<_> = complaints.iter().map(|complaint| complaint.field).collect();
             assert_eq!(found, fields, "{name:?}, {email:?}");
         }

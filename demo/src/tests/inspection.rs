@@ -82,7 +82,7 @@ async fn a_new_id_keeps_the_session_and_an_end_ends_it_for_every_copy() {
     visitor.post("/session/renew", &[]).await;
     assert_ne!(visitor.cookie, before);
     let page = visitor.get("/session").await;
-    assert!(page.text("notice").unwrap().contains("new id"));
+    assert!(page.text("flash").unwrap().contains("new id"));
     assert_eq!(page.text("session-handle").map(str::to_owned), handle);
     assert_eq!(
         visitor.get("/membership").await.location,

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod bad_input;
+mod devices;
 mod faults;
 mod form;
 mod inspection;

@@ -244,6 +244,13 @@ impl Page {
         Some(rest.split_once('>')?.1.split('<').next()?.trim())
     }
 
+    /// The page without the tokens of its forms, no two of which are the same.
+    pub(crate) fn without_token(&self) -> String {
+        let mut parts = self.body.split("name=\"form_token\" value=\"");
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |page, part| page + part.split_once('"').unwrap().1)
+    }
+
     /// The tag of the element with that test id.
     pub(crate) fn tag(&self, testid: &str) -> Option<&str> {
         let at = self.body.find(&format!("data-testid=\"{testid}\""))?;
