@@ -19,7 +19,7 @@ use crate::{
     errors::{self, Problem},
     home, inspector,
     lab::{self, Lab},
-    layout, membership,
+    layout, membership, organizer,
     requests::{self, Trail},
     settings::{ProfileKind, StoreKind},
 };
@@ -71,6 +71,7 @@ pub(crate) fn router(app: App, sessions: Manager) -> Router {
         .route("/", get(home::show))
         .merge(accounts::routes())
         .merge(membership::routes())
+        .merge(organizer::routes())
         .merge(inspector::routes())
         .merge(lab::routes());
     if app.profile == ProfileKind::Development {

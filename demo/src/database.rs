@@ -40,6 +40,7 @@ impl Database {
         connection.busy_timeout(BUSY)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
         migrate(&mut connection)?;
         Ok(Self(Arc::new(Mutex::new(connection))))
     }
@@ -121,6 +122,7 @@ const BUSY: Duration = Duration::from_secs(5);
 const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_membership_application.sql"),
     include_str!("../migrations/0002_accounts.sql"),
+    include_str!("../migrations/0003_organizer.sql"),
 ];
 
 #[cfg(test)]
@@ -164,7 +166,7 @@ mod tests {
         let refusal = migrate(&mut connection).unwrap_err();
         assert_eq!(
             refusal.to_string(),
-            "it was written by a newer release (schema 99, this one knows 2)"
+            "it was written by a newer release (schema 99, this one knows 3)"
         );
     }
 }

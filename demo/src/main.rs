@@ -15,6 +15,7 @@ mod inspector;
 mod lab;
 mod layout;
 mod membership;
+mod organizer;
 mod requests;
 mod settings;
 mod startup;

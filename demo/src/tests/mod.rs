@@ -7,4 +7,5 @@ mod faults;
 mod form;
 mod inspection;
 mod lab;
+mod organizer;
 mod stage;
