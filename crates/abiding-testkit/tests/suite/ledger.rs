@@ -16,7 +16,7 @@ struct Desk {
 }
 
 fn desk() -> Desk {
-    let (keys, clock) = (KeyRing::generate().unwrap(), ManualClock::new());
+    let (keys, clock) = (KeyRing::generate().expect("randomness"), ManualClock::new());
     Desk {
         ledger: Ledger::with_clock(MemoryStore::new(), keys.clone(), clock.clone()),
         clock,
