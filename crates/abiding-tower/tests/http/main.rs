@@ -44,6 +44,7 @@ mod layers;
 mod lost;
 mod one_request;
 mod outage;
+mod revocable;
 mod sealed;
 mod secrecy;
 mod settling;

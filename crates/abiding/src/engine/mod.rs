@@ -58,6 +58,8 @@ pub(crate) struct State {
     pub(crate) fate: Fate,
     /// The session that this request ended.
     pub(crate) ends: Option<Parted>,
+    /// Who signed out with it, where it lived in a cookie, and by which handle.
+    pub(crate) signed_out: Option<(Box<str>, [u8; 12])>,
     /// Whether the handler looked at the session or changed it.
     pub(crate) accessed: bool,
     /// Whether the handler asked for a touch, due or not.
@@ -91,6 +93,7 @@ impl State {
             edit: MetaEdit::default(),
             fate: Fate::Keep,
             ends: None,
+            signed_out: None,
             accessed: false,
             touch: false,
             ambiguous: false,
@@ -146,7 +149,11 @@ impl State {
     pub(crate) fn is_at(&self, key: &StoreKey) -> bool {
         match &self.known {
             Known::Live(Some(credential), _) | Known::Unread(credential) => credential.key == *key,
-            Known::Live(None, _) | Known::Ended(_) | Known::Nobody | Known::Unopened(_) => false,
+            Known::Live(None, _)
+            | Known::Ended(_)
+            | Known::Nobody
+            | Known::Unopened(_)
+            | Known::Unvouched(_) => false,
         }
     }
 
@@ -164,7 +171,12 @@ impl State {
                 stored(credential.key, live.meta.subject.is_some())
             }
             Known::Unread(credential) => stored(credential.key, true),
-            Known::Live(None, _) | Known::Ended(_) => Some(Parted::CookieOnly),
+            Known::Live(None, live) | Known::Unvouched(live) => {
+                let handle = live.meta.handle;
+                self.signed_out = live.meta.subject.map(|subject| (subject, handle));
+                Some(Parted::CookieOnly)
+            }
+            Known::Ended(_) => Some(Parted::CookieOnly),
             known @ (Known::Nobody | Known::Unopened(_)) => {
                 self.known = known;
                 None
@@ -204,6 +216,8 @@ pub(crate) enum Known {
     Unopened(Unopened),
     /// A genuine token; the store was not asked yet.
     Unread(Credential),
+    /// It was read out of the cookie; whether its sign-in stands was not asked yet.
+    Unvouched(Box<Live>),
 }
 
 /// What a browser sent; a genuine one is as good as the session.
@@ -347,13 +361,18 @@ fn step(policy: &Policy, state: &State, now: Timestamp) -> Step {
         (Known::Nobody | Known::Ended(_), Fate::Elevate) => Step::Refuse,
         (Known::Nobody | Known::Ended(_), _) if state.delta.sets_anything() => Step::Create,
         (Known::Nobody | Known::Ended(_), _) => Step::Nothing,
-        (Known::Live(..) | Known::Unread(_), Fate::SignIn | Fate::Elevate) => Step::Rotate,
+        (
+            Known::Live(..) | Known::Unread(_) | Known::Unvouched(_),
+            Fate::SignIn | Fate::Elevate,
+        ) => Step::Rotate,
         // Whoever came through an alias or a snapshot was overtaken by another renewal: one is enough.
         (Known::Live(_, live), Fate::Renew) if live.moved || live.frozen => commit_if(changed),
-        (Known::Live(..) | Known::Unread(_), Fate::Renew) => Step::Rotate,
-        (Known::Live(..) | Known::Unread(_), Fate::Keep) if changed => Step::Commit,
+        (Known::Live(..) | Known::Unread(_) | Known::Unvouched(_), Fate::Renew) => Step::Rotate,
+        (Known::Live(..) | Known::Unread(_) | Known::Unvouched(_), Fate::Keep) if changed => {
+            Step::Commit
+        }
         (Known::Live(_, live), Fate::Keep) => touch(policy, state, live, now),
-        (Known::Unread(_), Fate::Keep) => Step::Nothing,
+        (Known::Unread(_) | Known::Unvouched(_), Fate::Keep) => Step::Nothing,
     }
 }
 

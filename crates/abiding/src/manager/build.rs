@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Manager, Place, Shared};
+use super::{Manager, Place, Register, Shared};
 use crate::{
     clock::{Clock, SystemClock},
     cookie::CookieSpec,
@@ -11,12 +11,18 @@ use crate::{
     expiry::Expiry,
     id::Naming,
     keyring::{Binding, Context, KeyRing},
+    notes::Notes,
     rejection::Rejected,
     store::{DynStore, DynSubjects, DynSweep, SIZE_LIMIT, Sealer, Store, Subjects, Sweep},
 };
 
 /// How long an old id leads to its session after a renewal: as long as parallel requests may be under way.
 const GRACE: Duration = Duration::from_secs(30);
+
+const MISSING: ConfigError = ConfigError::Key {
+    problem: "is missing",
+    remedy: "give the manager a `KeyRing`; a key that is made anew at each start logs everybody out",
+};
 
 /// Settings that belong together. A profile is data: print it, compare it, override any part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,12 +94,9 @@ impl Settings {
         let cookie = self.cookie.unwrap_or(profile.cookie);
         let expiry = self.expiry.unwrap_or(profile.expiry);
         expiry.check()?;
-        let ring = self.keys.ok_or(ConfigError::Key {
-            problem: "is missing",
-            remedy: "give the manager a `KeyRing`; a key that is made anew at each start logs everybody out",
-        })?;
+        let ring = self.keys.ok_or(MISSING)?;
         let (mode, seals) = match &place {
-            Place::Cookie => (Mode::ClientSide, true),
+            Place::Cookie(_) => (Mode::ClientSide, true),
             Place::Store(store) => (Mode::ServerSide, !store.capabilities().in_process),
         };
         let context = |purpose: &[u8]| {
@@ -238,6 +241,19 @@ impl<S> std::fmt::Debug for ManagerBuilder<S> {
 pub struct ClientSideBuilder {
     settings: Settings,
     irrevocable: bool,
+    sign_ins: Option<Revocations>,
+}
+
+/// Where the sign-ins of sealed cookies are entered.
+struct Revocations {
+    store: Arc<dyn DynStore>,
+    sweep: Arc<dyn DynSweep>,
+}
+
+impl std::fmt::Debug for Revocations {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.store.capabilities().name)
+    }
 }
 
 impl ClientSideBuilder {
@@ -245,10 +261,27 @@ impl ClientSideBuilder {
         Self {
             settings: Settings::new(Some(keys)),
             irrevocable: false,
+            sign_ins: None,
         }
     }
 
     shared_settings!();
+
+    /// Enters every sign-in in `store`, so that it can be ended: by a logout, by
+    /// [`Manager::revoke`], [`Manager::end_subject`] and their like, which all work then. A request that
+    /// looks at the session of somebody signed in reads from the store once; others never do. What a
+    /// visitor who is not signed in holds can still be replayed: count in a [`Ledger`](crate::Ledger) what
+    /// must not be undone.
+    ///
+    /// Give it a file or table of its own. If the store forgets, everybody is signed out.
+    pub fn revocable<S: Sweep>(mut self, store: S) -> Self {
+        let store = Arc::new(store);
+        self.sign_ins = Some(Revocations {
+            store: Arc::clone(&store) as _,
+            sweep: store,
+        });
+        self
+    }
 
     /// Says that you know it: whoever kept a copy of a cookie can present it until it expires, also
     /// after the logout. Choose lifetimes accordingly.
@@ -261,15 +294,22 @@ impl ClientSideBuilder {
     ///
     /// # Errors
     /// [`ConfigError`] for settings that cannot work, with the remedy, and if nobody said
-    /// [`irrevocable`](Self::irrevocable).
+    /// [`revocable`](Self::revocable) or [`irrevocable`](Self::irrevocable).
     pub fn build(self) -> Result<Manager, ConfigError> {
+        if let Some(Revocations { store, sweep }) = self.sign_ins {
+            let ring = self.settings.keys.clone().ok_or(MISSING)?;
+            let realm = &self.settings.realm;
+            let notes = Notes::new(store, Arc::clone(&sweep), ring, realm, "sign-ins");
+            let place = Place::Cookie(Some(Register(notes)));
+            return self.settings.build(place, Some(sweep), None);
+        }
         if !self.irrevocable {
             return Err(ConfigError::Lifetime {
                 value: "of a client-side session".into(),
-                remedy: "say `irrevocable()`, since a copied cookie outlives its logout, or use a store",
+                remedy: "say `revocable(store)`, or `irrevocable()`, since a copied cookie outlives its logout",
             });
         }
-        self.settings.build(Place::Cookie, None, None)
+        self.settings.build(Place::Cookie(None), None, None)
     }
 }
 

@@ -33,6 +33,8 @@ struct Work {
     frozen: bool,
     /// Why the session is over, if it turns out to be.
     ending: Ending,
+    /// Who signed out of a sealed cookie.
+    signed_out: Option<(Box<str>, [u8; 12])>,
 }
 
 /// What became of a step.
@@ -165,11 +167,15 @@ impl Shared {
                 // Nothing is kept before the answer leaves, so all of it stays pending until then.
                 let cookie = match work.plan.cookie {
                     CookieStep::Seal => {
-                        Some(self.sealed_cookie(work.base.as_ref(), &work.asked, now)?)
+                        let (meta, cookie) =
+                            self.sealed_cookie(work.base.as_ref(), &work.asked, now)?;
+                        self.enter(&work, &meta, now).await?;
+                        Some(cookie)
                     }
                     CookieStep::Remove => Some(Zeroizing::new(self.cookie.remove())),
                     CookieStep::Nothing | CookieStep::Set => None,
                 };
+                self.sign_out(&work, now).await?;
                 lock(desk).set_cookie = cookie;
                 return Ok(work.plan);
             };
@@ -300,8 +306,9 @@ impl Shared {
                 let plan = engine::settle(&self.policy, state, now);
                 match &state.known {
                     Known::Unread(credential) if plan.cookie == CookieStep::Set => {
-                        credential.clone()
+                        Some(credential.clone())
                     }
+                    Known::Unvouched(_) if plan.cookie != CookieStep::Nothing => None,
                     _ => {
                         state.sent |=
                             matches!(plan.store, Step::Commit | Step::Create | Step::Rotate);
@@ -309,9 +316,84 @@ impl Shared {
                     }
                 }
             };
+            let Some(unread) = unread else {
+                self.vouch(desk).await?;
+                let mut desk = lock(desk);
+                // Signing in rests on fresh credentials, and begins a session in any case.
+                if let (Known::Ended(ending), false) =
+                    (&desk.state.known, desk.state.fate == Fate::SignIn)
+                {
+                    let ending = *ending;
+                    return Err(self.ended(&mut desk, ending));
+                }
+                continue;
+            };
             let known = self.load(unread.clone()).await?;
             lock(desk).learn(&unread, known);
         }
+    }
+
+    /// Asks whether the sign-in of a sealed cookie still stands.
+    pub(crate) async fn vouch(&self, desk: &Mutex<Desk>) -> Result<()> {
+        let asked = match &lock(desk).state.known {
+            Known::Unvouched(live) => live
+                .meta
+                .subject
+                .clone()
+                .map(|subject| (subject, live.meta.handle)),
+            _ => return Ok(()),
+        };
+        let ending = match &asked {
+            Some((subject, handle)) => self.ending_of(subject, handle).await?,
+            None => None,
+        };
+        let mut desk = lock(desk);
+        desk.reads += 1;
+        // Another task of the same request may have been faster.
+        desk.state.known = match std::mem::replace(&mut desk.state.known, Known::Nobody) {
+            Known::Unvouched(live) => match ending {
+                Some(ending) => self.over(ending),
+                None => Known::Live(None, live),
+            },
+            known => known,
+        };
+        desk.state.rebase();
+        Ok(())
+    }
+
+    /// Enters a sign-in of a sealed cookie, or what changed about it.
+    async fn enter(&self, work: &Work, meta: &Meta, now: Timestamp) -> Result<()> {
+        let (Place::Cookie(Some(register)), Some(subject)) = (&self.place, &meta.subject) else {
+            return Ok(());
+        };
+        let Asked { edit, .. } = &work.asked;
+        let former = work.base.as_ref().map(|(meta, _)| meta);
+        if let (
+            Some(_),
+            Some(Meta {
+                subject: Some(old),
+                handle,
+                ..
+            }),
+        ) = (edit.handle, former)
+        {
+            register.sign_out(old, handle, now).await?;
+        }
+        let changed = edit.handle.is_some() || edit.absolute_deadline.is_some();
+        if (changed || edit.device.is_some()) && !register.enter(subject, meta, now).await? {
+            return Err(gone());
+        }
+        Ok(())
+    }
+
+    /// Ends the sign-in of a sealed cookie.
+    async fn sign_out(&self, work: &Work, now: Timestamp) -> Result<()> {
+        if let (Place::Cookie(Some(register)), Some((subject, handle))) =
+            (&self.place, &work.signed_out)
+        {
+            register.sign_out(subject, handle, now).await?;
+        }
+        Ok(())
     }
 
     /// Who only read gets the answer, even if the use of the session cannot be written down.
@@ -370,7 +452,8 @@ impl Shared {
                 match self.load(credential.clone()).await? {
                     Known::Live(_, live) => work.frozen = live.frozen,
                     Known::Ended(ending) => work.ending = ending,
-                    Known::Nobody | Known::Unopened(_) | Known::Unread(_) => {}
+                    Known::Nobody | Known::Unopened(_) | Known::Unread(_) | Known::Unvouched(_) => {
+                    }
                 }
                 Ok(Outcome::Gone)
             }
@@ -459,7 +542,8 @@ impl Shared {
     /// was anything of that kind. An end is carried out without a word to the browser.
     pub(crate) fn take_back_what_needs_a_cookie(&self, state: &mut State) -> bool {
         let plan = engine::settle(&self.policy, state, self.clock.now());
-        let lives_in_it = matches!(self.place, Place::Cookie) && plan.cookie != CookieStep::Nothing;
+        let lives_in_it =
+            matches!(self.place, Place::Cookie(_)) && plan.cookie != CookieStep::Nothing;
         let refused = lives_in_it || matches!(plan.store, Step::Create | Step::Rotate);
         if refused {
             state.discard();
@@ -505,7 +589,9 @@ impl Work {
         let (credential, live) = match &state.known {
             Known::Live(credential, live) => (credential.clone(), Some(live)),
             Known::Unread(credential) => (Some(credential.clone()), None),
-            Known::Ended(_) | Known::Nobody | Known::Unopened(_) => (None, None),
+            Known::Ended(_) | Known::Nobody | Known::Unopened(_) | Known::Unvouched(_) => {
+                (None, None)
+            }
         };
         Self {
             plan,
@@ -515,6 +601,7 @@ impl Work {
             version: live.map(|live| live.version),
             frozen: live.is_some_and(|live| live.frozen),
             ending: Ending::Unknown,
+            signed_out: state.signed_out.clone(),
         }
     }
 }

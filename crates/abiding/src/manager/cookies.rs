@@ -37,7 +37,7 @@ impl Shared {
         base: Option<&(Meta, Entries)>,
         asked: &Asked,
         now: Timestamp,
-    ) -> Result<Zeroizing<String>> {
+    ) -> Result<(Meta, Zeroizing<String>)> {
         let (meta, entries) = match base {
             Some((meta, entries)) => {
                 let mut meta = meta.clone();
@@ -70,8 +70,7 @@ impl Shared {
                 format!("the cookie would have {bytes} bytes; browsers keep {MAX_COOKIE}");
             return Err(Error::new(ErrorKind::TooLarge, "seal", context));
         }
-        Ok(Zeroizing::new(
-            self.cookie.set(&value, engine::max_age(&meta, now)),
-        ))
+        let cookie = self.cookie.set(&value, engine::max_age(&meta, now));
+        Ok((meta, Zeroizing::new(cookie)))
     }
 }

@@ -20,6 +20,7 @@ mod close;
 mod closing;
 mod cookies;
 mod open;
+mod register;
 mod subjects;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -28,6 +29,8 @@ pub use build::{ClientSideBuilder, ManagerBuilder, Profile};
 pub(crate) use close::{breach, gone, gone_is_an_answer, left};
 pub use closing::{Closing, Summary};
 pub(crate) use open::Look;
+pub(crate) use register::Register;
+pub(crate) use subjects::Own;
 
 use crate::{
     clock::{Clock, Timestamp},
@@ -66,7 +69,7 @@ pub(crate) struct Shared {
 
 /// Where sessions live.
 pub(crate) enum Place {
-    Cookie,
+    Cookie(Option<Register>),
     Store(Arc<dyn DynStore>),
 }
 
@@ -139,7 +142,8 @@ impl Manager {
     /// # Errors
     /// [`ErrorKind::Unsupported`] unless the builder was told [`subjects`](ManagerBuilder::subjects).
     pub async fn end_subject(&self, subject: &str) -> Result<usize> {
-        self.0.end_subject("end_subject", subject, None).await
+        let nobody = Own::default();
+        self.0.end_subject("end_subject", subject, &nobody).await
     }
 
     /// Ends one session of a subject, by the handle that [`sessions_of`](Self::sessions_of) shows.
@@ -159,7 +163,7 @@ impl Manager {
     /// What the store is; `None` if sessions live in their cookies.
     pub fn store(&self) -> Option<Capabilities> {
         match &self.0.place {
-            Place::Cookie => None,
+            Place::Cookie(_) => None,
             Place::Store(store) => Some(store.capabilities()),
         }
     }

@@ -25,7 +25,7 @@ impl Shared {
             return;
         };
         let opened = match &self.place {
-            Place::Cookie => self.open_sealed(value),
+            Place::Cookie(_) => self.open_sealed(value),
             Place::Store(_) => self.open_token(value),
         };
         state.known = opened.unwrap_or_else(|reason| {
@@ -89,7 +89,22 @@ impl Shared {
             frozen: false,
             old_key: key != self.ring.signer_at(now),
         };
-        Ok(Known::Live(None, Box::new(live)))
+        Ok(match &self.place {
+            Place::Cookie(Some(_)) if live.meta.subject.is_some() => {
+                Known::Unvouched(Box::new(live))
+            }
+            _ => Known::Live(None, Box::new(live)),
+        })
+    }
+
+    /// Why the sign-in of a sealed cookie is over, if it is.
+    pub(crate) async fn ending_of(&self, subject: &str, handle: &[u8]) -> Result<Option<Ending>> {
+        match &self.place {
+            Place::Cookie(Some(register)) => {
+                register.ending(subject, handle, self.clock.now()).await
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Reads the record that `credential` leads to.
@@ -164,7 +179,7 @@ impl Shared {
         }
     }
 
-    fn over(&self, ending: Ending) -> Known {
+    pub(crate) fn over(&self, ending: Ending) -> Known {
         tracing::info!(%ending, "a session that is over was presented");
         Known::Ended(ending)
     }

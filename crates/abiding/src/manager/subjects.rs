@@ -14,9 +14,19 @@ use crate::{
     store::{Deleted, DynStore, DynSubjects, Farewell},
 };
 
+/// The session that asks for the end of the others.
+#[derive(Debug, Default)]
+pub(crate) struct Own {
+    pub(crate) key: Option<StoreKey>,
+    pub(crate) handle: Option<[u8; 12]>,
+}
+
 impl Shared {
     /// The living sessions of a subject, the most recently seen first.
     pub(crate) async fn sessions_of(&self, subject: &str) -> Result<Vec<Info>> {
+        if let Place::Cookie(Some(register)) = &self.place {
+            return register.list(subject, self.clock.now()).await;
+        }
         let (index, now) = (self.subjects("sessions_of")?.1, self.clock.now());
         let mut sessions = Vec::new();
         for key in self.ring.subject_keys(&self.realm, subject, now) {
@@ -27,13 +37,18 @@ impl Shared {
         Ok(sessions)
     }
 
-    /// Ends the sessions of a subject, the one under `except` aside, and answers how many there were.
+    /// Ends the sessions of a subject, its own one aside, and answers how many there were.
     pub(crate) async fn end_subject(
         &self,
         operation: &'static str,
         subject: &str,
-        except: Option<&StoreKey>,
+        own: &Own,
     ) -> Result<usize> {
+        if let Place::Cookie(Some(register)) = &self.place {
+            let except = own.handle.as_ref().map(<[u8; 12]>::as_slice);
+            return register.revoke_all(subject, except, self.clock.now()).await;
+        }
+        let except = own.key.as_ref();
         let ((store, index), now) = (self.subjects(operation)?, self.clock.now());
         let farewell = self.farewell(Ending::Revoked, now);
         let mut ended = 0;
@@ -52,6 +67,10 @@ impl Shared {
 
     /// Ends one session of a subject.
     pub(crate) async fn revoke(&self, subject: &str, handle: &str) -> Result<bool> {
+        if let Place::Cookie(Some(register)) = &self.place {
+            let revoked = register.revoke(subject, handle, self.clock.now()).await?;
+            return Ok(revoked > 0);
+        }
         let ((store, index), now) = (self.subjects("revoke")?, self.clock.now());
         let farewell = self.farewell(Ending::Revoked, now);
         let mut ended = false;
@@ -98,7 +117,7 @@ impl Shared {
             _ => Err(Error::new(
                 ErrorKind::Unsupported,
                 operation,
-                "build the manager with `subjects()`",
+                "build the manager with `subjects()`, or with `revocable()` if sessions live in cookies",
             )),
         }
     }

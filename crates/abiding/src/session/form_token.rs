@@ -71,7 +71,11 @@ impl Shared {
     fn shown_to(&self, known: &Known) -> Context {
         let parts = match known {
             Known::Live(_, live) => live.meta.subject.as_ref().map(|subject| (live, subject)),
-            Known::Ended(_) | Known::Nobody | Known::Unopened(_) | Known::Unread(_) => None,
+            Known::Ended(_)
+            | Known::Nobody
+            | Known::Unopened(_)
+            | Known::Unread(_)
+            | Known::Unvouched(_) => None,
         };
         match parts {
             Some((live, subject)) => {

@@ -67,7 +67,7 @@ impl Info {
         }
     }
 
-    fn of_meta(meta: &Meta, entries: &Entries) -> Self {
+    pub(crate) fn of_meta(meta: &Meta, entries: &Entries) -> Self {
         Self {
             handle: hex(&meta.handle),
             created: meta.created,

@@ -27,7 +27,8 @@ use crate::{
     ending::Ending,
     engine::{Credential, Fate, Known, Plan, State},
     error::{Error, ErrorKind, Result},
-    manager::{Look, Place, Shared, breach, gone, gone_is_an_answer, left},
+    id::random_bytes,
+    manager::{Look, Own, Place, Shared, breach, gone, gone_is_an_answer, left},
     record::Version,
     rejection::Rejection,
     store::{Change, Committed, Expect, MetaEdit},
@@ -320,8 +321,13 @@ impl Session {
         }
         let now = self.shared.clock.now();
         let deadline = self.shared.policy.expiry.absolute_deadline(now);
+        let handle = match self.shared.place {
+            Place::Cookie(_) => Some(random_bytes("login")?),
+            Place::Store(_) => None,
+        };
         self.change(|state| {
             state.fate = Fate::SignIn;
+            state.edit.handle = handle;
             state.edit.subject = Some(Some(subject.into()));
             state.edit.authenticated = Some(Some(now));
             state.edit.elevated_until = Some(None);
@@ -393,7 +399,7 @@ impl Session {
         Ok(match state.known {
             Known::Live(..) => Standing::Live,
             Known::Ended(ending) => Standing::Ended(ending),
-            Known::Nobody | Known::Unopened(_) | Known::Unread(_) => {
+            Known::Nobody | Known::Unopened(_) | Known::Unread(_) | Known::Unvouched(_) => {
                 state.refused.map_or(Standing::None, Standing::Refused)
             }
         })
@@ -434,12 +440,21 @@ impl Session {
         let Some(subject) = self.subject().await? else {
             return Ok(0);
         };
-        let own = match &lock(&self.desk).state.known {
-            Known::Live(Some(credential), _) => Some(credential.key),
-            _ => None,
+        let own = match &lock(&self.desk).state {
+            State {
+                known: Known::Live(credential, live),
+                edit,
+                ..
+            } => Own {
+                key: credential.as_ref().map(|credential| credential.key),
+                handle: edit.handle.or(Some(live.meta.handle)),
+            },
+            state => Own {
+                key: None,
+                handle: state.edit.handle,
+            },
         };
-        let own = own.as_ref();
-        self.shared.end_subject("end_others", &subject, own).await
+        self.shared.end_subject("end_others", &subject, &own).await
     }
 
     /// The living sessions of whoever is signed in here, this one included, the most recently seen first;
@@ -490,12 +505,18 @@ impl Session {
                 let mut desk = lock(&self.desk);
                 self.shared.present(&mut desk.state);
                 match &desk.state.known {
-                    Known::Unread(credential) => credential.clone(),
+                    Known::Unread(credential) => Some(credential.clone()),
+                    Known::Unvouched(_) => None,
                     _ => return Ok(()),
                 }
             };
-            let known = self.shared.load(credential.clone()).await?;
-            lock(&self.desk).learn(&credential, known);
+            match credential {
+                Some(credential) => {
+                    let known = self.shared.load(credential.clone()).await?;
+                    lock(&self.desk).learn(&credential, known);
+                }
+                None => self.shared.vouch(&self.desk).await?,
+            }
         }
     }
 
@@ -563,7 +584,7 @@ impl State {
     }
 
     /// Drops the intents that what was read shows to be no change.
-    fn rebase(&mut self) {
+    pub(crate) fn rebase(&mut self) {
         let Known::Live(_, live) = &self.known else {
             return;
         };

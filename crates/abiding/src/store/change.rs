@@ -83,6 +83,8 @@ pub(crate) struct MetaEdit {
     pub(crate) authenticated: Option<Option<Timestamp>>,
     pub(crate) elevated_until: Option<Option<Timestamp>>,
     pub(crate) device: Option<Option<Box<str>>>,
+    /// Only where a session lives in its cookie: a sign-in there is another session.
+    pub(crate) handle: Option<[u8; 12]>,
 }
 
 /// Without the subject: who somebody is has no place in a log.
@@ -115,6 +117,7 @@ impl MetaEdit {
         take(&mut self.authenticated, &done.authenticated);
         take(&mut self.elevated_until, &done.elevated_until);
         take(&mut self.device, &done.device);
+        take(&mut self.handle, &done.handle);
     }
 
     pub(crate) fn apply(&self, meta: &mut Meta) {
@@ -130,6 +133,7 @@ impl MetaEdit {
         put(&self.authenticated, &mut meta.authenticated);
         put(&self.elevated_until, &mut meta.elevated_until);
         put(&self.device, &mut meta.device);
+        put(&self.handle, &mut meta.handle);
     }
 }
 
