@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use abiding::{Clock as _, Manager, Timestamp};
+use abiding_stores::keys::KeySource;
 use abiding_tower::{ClientLayer, Proxies, SameOrigin, SessionLayer};
 use axum::{
     Router,
@@ -19,7 +20,7 @@ use crate::{
     errors::{self, Problem},
     home, inspector,
     lab::{self, Lab},
-    layout, membership, organizer,
+    layout, membership, operator, organizer,
     requests::{self, Trail},
     settings::{ProfileKind, StoreKind},
 };
@@ -36,7 +37,11 @@ pub(crate) struct Shared {
     pub(crate) data: PathBuf,
     pub(crate) database: Database,
     pub(crate) hasher: Hasher,
+    /// Where the keys come from.
+    pub(crate) keys: KeySource,
     pub(crate) lab: Lab,
+    /// The subject of the person who may see the operator's page in production.
+    pub(crate) operator: Option<String>,
     pub(crate) profile: ProfileKind,
     pub(crate) proxies: Proxies,
     pub(crate) store: StoreKind,
@@ -73,7 +78,8 @@ pub(crate) fn router(app: App, sessions: Manager) -> Router {
         .merge(membership::routes())
         .merge(organizer::routes())
         .merge(inspector::routes())
-        .merge(lab::routes());
+        .merge(lab::routes())
+        .merge(operator::routes(&app, sessions.clone()));
     if app.profile == ProfileKind::Development {
         pages = pages.merge(inspector::debug_routes());
     }

@@ -6,6 +6,7 @@ use maud::{Markup, html};
 use crate::{
     app::App,
     layout::{Page, Section, page},
+    settings::ProfileKind,
 };
 
 pub(crate) async fn show(State(app): State<App>) -> Page {
@@ -40,6 +41,10 @@ pub(crate) async fn show(State(app): State<App>) -> Page {
                     dd data-testid="run-profile" { (app.profile) }
                     dt { "Everything lies in" }
                     dd { code data-testid="run-data" { (app.data.display()) } }
+                    @if app.profile == ProfileKind::Development {
+                        dt { "Keys" }
+                        dd { a href="/operator" data-testid="run-keys" { "Rotate them while you are signed in" } }
+                    }
                 }
             }
         },

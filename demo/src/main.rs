@@ -15,6 +15,7 @@ mod inspector;
 mod lab;
 mod layout;
 mod membership;
+mod operator;
 mod organizer;
 mod requests;
 mod settings;
@@ -31,7 +32,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{net::TcpListener, select, signal, sync::Notify, time::sleep};
+use tokio::{net::TcpListener, select, signal, sync::Notify, task::JoinHandle, time::sleep};
 
 use crate::{settings::Settings, startup::StartError};
 
@@ -58,10 +59,12 @@ async fn run() -> Result<(), StartError> {
     let address = listener.local_addr().map_err(StartError::Serve)?;
     let (app, sessions) = startup::prepare(&settings, address)?;
     let sweeper = abiding_tower::spawn_sweeper(sessions.clone(), SWEEP_PERIOD);
+    let follower = operator::follow(&settings.keys, &sessions);
     let router = app::router(app, sessions);
     banner(&settings, address).map_err(StartError::Serve)?;
     let outcome = serve(listener, router).await.map_err(StartError::Serve);
     sweeper.abort();
+    follower.inspect(JoinHandle::abort);
     tracing::info!("stopped; everything is kept for the next start");
     outcome
 }

@@ -5,13 +5,21 @@
 //! | `PORT` | 3000 | the port on 127.0.0.1; 0 takes any free one |
 //! | `ABIDING_DATA` | `./data` | the directory that keeps everything |
 //! | `ABIDING_STORE` | `sqlite` | where sessions live: `sqlite`, `memory`, or `cookie` (sealed) |
-//! | `ABIDING_KEY_FILE` | `session.key` in the data directory | the key that vouches for cookies |
+//! | `ABIDING_KEY` | `session.key` in the data directory | where the keys come from: `file:PATH`, `env:NAME`, `fd:N`, `credential:NAME` |
+//! | `ABIDING_KEY_FILE` | unset | the same for a path alone |
+//! | `ABIDING_OPERATOR` | nobody | in production: the account (its number) that may see `/operator` |
 //! | `ABIDING_PROFILE` | `development` | `development` or `production` |
 //! | `ABIDING_TRUSTED_PROXIES` | none | whose `X-Forwarded-*` counts: networks such as `127.0.0.1, 10.0.0.0/8` |
 //! | `ABIDING_TEST_CLOCK` | unset | debug builds only: a file of seconds to be ahead |
 //! | `RUST_LOG` | `info` | what is logged, as `tracing` spells it |
 
-use std::{ffi::OsString, fmt, path::PathBuf};
+use std::{
+    ffi::OsString,
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use abiding_stores::keys::{KeyError, KeySource};
 
 use abiding_tower::{Network, Proxies};
 
@@ -23,7 +31,8 @@ pub(crate) struct Settings {
     pub(crate) port: u16,
     pub(crate) data: PathBuf,
     pub(crate) store: StoreKind,
-    pub(crate) key_file: PathBuf,
+    pub(crate) keys: KeySource,
+    pub(crate) operator: Option<String>,
     pub(crate) profile: ProfileKind,
     pub(crate) proxies: Proxies,
     pub(crate) clock: DemoClock,
@@ -50,7 +59,7 @@ pub(crate) enum ProfileKind {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct SettingError {
     variable: &'static str,
-    value: String,
+    problem: String,
     remedy: &'static str,
 }
 
@@ -100,8 +109,14 @@ impl Settings {
                     _ => None,
                 },
             )?,
-            key_file: variable("ABIDING_KEY_FILE")
-                .map_or_else(|| data.join("session.key"), PathBuf::from),
+            keys: keys(variable, &data)?,
+            operator: choose(
+                variable,
+                "ABIDING_OPERATOR",
+                None,
+                "give the number of an account",
+                |value| Some(Some(value.to_owned())),
+            )?,
             profile: choose(
                 variable,
                 "ABIDING_PROFILE",
@@ -136,6 +151,33 @@ impl Settings {
     }
 }
 
+/// Where the keys come from. What cannot be followed is not repeated: it may be a key.
+fn keys(
+    variable: impl Fn(&'static str) -> Option<OsString>,
+    data: &Path,
+) -> Result<KeySource, SettingError> {
+    let refused = |problem: &str, remedy| SettingError {
+        variable: "ABIDING_KEY",
+        problem: problem.to_owned(),
+        remedy,
+    };
+    let source = match (variable("ABIDING_KEY"), variable("ABIDING_KEY_FILE")) {
+        (None, None) => return Ok(KeySource::File(data.join("session.key"))),
+        (None, Some(path)) => return Ok(KeySource::File(path.into())),
+        (Some(_), Some(_)) => {
+            return Err(refused(
+                "is set and ABIDING_KEY_FILE too",
+                "unset one of them",
+            ));
+        }
+        (Some(source), None) => source,
+    };
+    KeySource::parse(&source.to_string_lossy()).map_err(|error| match error {
+        KeyError::Source { problem, remedy } => refused(problem, remedy),
+        _ => refused("names no source", "write `file:PATH`"),
+    })
+}
+
 fn choose<T>(
     variable: impl Fn(&'static str) -> Option<OsString>,
     name: &'static str,
@@ -156,7 +198,7 @@ impl SettingError {
     fn new(variable: &'static str, value: &OsString, remedy: &'static str) -> Self {
         Self {
             variable,
-            value: value.to_string_lossy().into_owned(),
+            problem: format!("is {:?}", value.to_string_lossy()),
             remedy,
         }
     }
@@ -164,7 +206,7 @@ impl SettingError {
 
 impl fmt::Display for SettingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is {:?}: {}", self.variable, self.value, self.remedy)
+        write!(f, "{} {}: {}", self.variable, self.problem, self.remedy)
     }
 }
 
@@ -215,17 +257,54 @@ mod tests {
         ] {
             let settings = read(variables, false).unwrap();
             assert_eq!((settings.port, settings.store), (3000, StoreKind::Sqlite));
-            assert_eq!(settings.key_file, PathBuf::from("data/session.key"));
+            assert_eq!(settings.keys, KeySource::File("data/session.key".into()));
             assert_eq!(settings.profile, ProfileKind::Development);
         }
     }
 
     #[test]
     fn the_key_lives_in_the_data_directory_unless_told_otherwise() {
-        let settings = read(&[("ABIDING_DATA", "/srv/demo")], false).unwrap();
-        assert_eq!(settings.key_file, PathBuf::from("/srv/demo/session.key"));
-        let settings = read(&[("ABIDING_KEY_FILE", "/run/key")], false).unwrap();
-        assert_eq!(settings.key_file, PathBuf::from("/run/key"));
+        for (variable, value, expected) in [
+            (
+                "ABIDING_DATA",
+                "/srv/demo",
+                KeySource::File("/srv/demo/session.key".into()),
+            ),
+            (
+                "ABIDING_KEY_FILE",
+                "/run/key",
+                KeySource::File("/run/key".into()),
+            ),
+            (
+                "ABIDING_KEY",
+                "file:/run/key",
+                KeySource::File("/run/key".into()),
+            ),
+            (
+                "ABIDING_KEY",
+                "env:DEMO_KEY",
+                KeySource::Environment("DEMO_KEY".into()),
+            ),
+            ("ABIDING_KEY", "fd:3", KeySource::Descriptor(3)),
+        ] {
+            assert_eq!(read(&[(variable, value)], false).unwrap().keys, expected);
+        }
+    }
+
+    #[test]
+    fn a_key_is_not_repeated_where_its_source_belongs() {
+        let key = "c2VjcmV0LW9mLXRoaXMtdGVzdC1hbmQtbm9ib2R5LWU";
+        let error = read(&[("ABIDING_KEY", key)], false).unwrap_err();
+        assert!(
+            error.starts_with("ABIDING_KEY is the key itself: "),
+            "{error}"
+        );
+        assert!(!error.contains(&key[..10]), "{error}");
+        let both = [("ABIDING_KEY", "fd:3"), ("ABIDING_KEY_FILE", "/run/key")];
+        assert_eq!(
+            read(&both, false).unwrap_err(),
+            "ABIDING_KEY is set and ABIDING_KEY_FILE too: unset one of them"
+        );
     }
 
     #[test]

@@ -11,10 +11,7 @@ use abiding::{
     Clock as _, ConfigError, Expiry, KeyRing, Manager, MemoryStore, Profile,
     store::{Subjects, Sweep},
 };
-use abiding_stores::{
-    keys::{KeyError, KeyFile},
-    sqlite::SqliteStore,
-};
+use abiding_stores::{keys::KeyError, sqlite::SqliteStore};
 use tokio::net::TcpListener;
 
 use crate::{
@@ -49,8 +46,8 @@ pub(crate) fn prepare(
     let database = open_database(&file, settings)
         .map_err(|cause| StartError::Database { path: file, cause })?;
     let keys = match settings.profile {
-        ProfileKind::Development => KeyFile::new(&settings.key_file).load_or_create()?,
-        ProfileKind::Production => KeyFile::new(&settings.key_file).load()?,
+        ProfileKind::Development => settings.keys.load_or_create()?,
+        ProfileKind::Production => settings.keys.load()?,
     };
     let sessions = match settings.store {
         StoreKind::Cookie => sealed(keys, settings)?,
@@ -65,7 +62,9 @@ pub(crate) fn prepare(
         data,
         database,
         hasher: Hasher::new(),
+        keys: settings.keys.clone(),
         lab: Lab::default(),
+        operator: settings.operator.clone(),
         profile: settings.profile,
         proxies: settings.proxies.clone(),
         store: settings.store,

@@ -7,5 +7,6 @@ mod faults;
 mod form;
 mod inspection;
 mod lab;
+mod operator;
 mod organizer;
 mod stage;

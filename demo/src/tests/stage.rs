@@ -8,7 +8,7 @@ use std::{
 };
 
 use abiding::{Manager, MemoryStore};
-use abiding_stores::keys::KeyFile;
+use abiding_stores::keys::KeySource;
 use abiding_testkit::{Faulty, Plan};
 use abiding_tower::{FORM_TOKEN, Proxies};
 use axum::{
@@ -83,7 +83,8 @@ impl Stage {
             port: 0,
             data: scratch.join("data"),
             store,
-            key_file: scratch.join("session.key"),
+            keys: KeySource::File(scratch.join("session.key")),
+            operator: None,
             profile,
             proxies: Proxies::none(),
             clock: DemoClock {
@@ -92,7 +93,7 @@ impl Stage {
             log: String::new(),
         };
         // The production profile makes no key by itself.
-        let keys = KeyFile::new(&settings.key_file).load_or_create().unwrap();
+        let keys = settings.keys.load_or_create().unwrap();
         let (app, mut sessions) = startup::prepare(&settings, address.parse().unwrap()).unwrap();
         if let Some(plan) = faults {
             let store = Faulty::new(MemoryStore::new(), plan);
@@ -118,6 +119,12 @@ impl Stage {
     /// The same with another profile.
     pub(crate) fn restart_as(&mut self, profile: ProfileKind) {
         self.settings.profile = profile;
+        self.restart();
+    }
+
+    /// The same with another person who may see the operator's page.
+    pub(crate) fn restart_for_operator(&mut self, subject: Option<&str>) {
+        self.settings.operator = subject.map(str::to_owned);
         self.restart();
     }
 
