@@ -10,3 +10,4 @@ mod lab;
 mod operator;
 mod organizer;
 mod stage;
+mod tokens;

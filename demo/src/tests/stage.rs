@@ -128,6 +128,12 @@ impl Stage {
         self.restart();
     }
 
+    /// The same behind other proxies.
+    pub(crate) fn restart_behind(&mut self, proxies: Proxies) {
+        self.settings.proxies = proxies;
+        self.restart();
+    }
+
     pub(crate) fn router(&self) -> Router {
         self.router.clone()
     }
@@ -256,6 +262,14 @@ impl Page {
         let mut parts = self.body.split("name=\"form_token\" value=\"");
         let first = parts.next().unwrap_or_default().to_owned();
         parts.fold(first, |page, part| page + part.split_once('"').unwrap().1)
+    }
+
+    /// The token in the first of its forms.
+    pub(crate) fn form_token(&self) -> Option<&str> {
+        let (_, rest) = self
+            .body
+            .split_once(&format!("name=\"{FORM_TOKEN}\" value=\""))?;
+        rest.split('"').next()
     }
 
     /// The tag of the element with that test id.

@@ -80,7 +80,10 @@ fn a_nul_or_a_missing_field_is_refused_or_kept_and_breaks_nothing() {
         let status = stage.browser.run(&format!(
             "return (await fetch('/membership/personal', {{
                 method: 'POST', body: '{body}', redirect: 'manual',
-                headers: {{ 'content-type': 'application/x-www-form-urlencoded' }},
+                headers: {{
+                    'content-type': 'application/x-www-form-urlencoded',
+                    'x-form-token': document.querySelector('main [name=form_token]').value,
+                }},
             }})).status"
         ));
         let status = status.as_u64().expect("a status is a number");
@@ -117,6 +120,40 @@ fn an_answer_longer_than_its_field_is_refused_and_one_of_full_length_kept() {
     let _ = stage.browser.test_id("step-contact");
     stage.browser.back();
     assert_eq!(stage.held("surname"), full);
+}
+
+#[test]
+fn a_form_without_its_token_is_shown_again_with_what_was_typed() {
+    let Some(stage) = Stage::set() else { return };
+    for forged in ["remove()", "value = 'x'.repeat(50)"] {
+        stage.go("/membership/personal");
+        // Before anything is typed: no draft is saved either.
+        let _ = stage.browser.run(&format!(
+            "document.querySelector('main [name=form_token]').{forged}"
+        ));
+        stage.fill("personal", PERSONAL);
+        stage.send();
+        assert!(stage.browser.has("error-summary"));
+        stage.holds("personal", PERSONAL);
+    }
+    // The page that says so has a token that does.
+    stage.send();
+    let _ = stage.browser.test_id("step-contact");
+}
+
+#[test]
+fn a_page_of_another_site_sends_nothing_that_is_carried_out() {
+    let Some(stage) = Stage::set() else { return };
+    stage.go("/membership");
+    stage.take("personal", PERSONAL);
+    let target = stage.demo.url("/session/end");
+    let page =
+        format!("<form method=post action={target}><button data-testid=send>Win</button></form>");
+    stage.browser.go(&format!("data:text/html,{page}"));
+    stage.browser.test_id("send").follow();
+    assert_eq!(stage.browser.test_id("page-title").text(), "Not from here");
+    stage.go("/membership/personal");
+    stage.holds("personal", PERSONAL);
 }
 
 fn nothing_ran(stage: &Stage, value: &str) {

@@ -109,7 +109,8 @@ fn a_draft_that_was_acknowledged_survives_a_server_that_dies_while_others_arrive
         let _ = stage.browser.run(
             "window.acknowledged = 0;
              window.running = true;
-             const draft = n => fetch('/membership/personal/draft', { method: 'POST', body: new URLSearchParams({ occupation: n }) });
+             const headers = { 'x-form-token': document.querySelector('main [name=form_token]').value };
+             const draft = n => fetch('/membership/personal/draft', { method: 'POST', headers, body: new URLSearchParams({ occupation: n }) });
              (async () => {
                  for (let n = 1; window.running && (await draft(n)).ok; n++) window.acknowledged = n;
              })().catch(() => {}).finally(() => window.running = false);
