@@ -45,7 +45,7 @@ impl Password {
             || about.iter().any(|word| plain == word.trim().to_lowercase());
         match self.0.chars().count() {
             0 => Some("Choose a password"),
-            ..SHORTEST => Some("The password needs at least 8 characters"),
+            1..SHORTEST => Some("The password needs at least 8 characters"),
             _ if self.0.len() > LONGEST => Some("The password can have at most 128 bytes"),
             _ if is_known => {
                 Some("This password is among the first that are guessed: choose another")
