@@ -19,7 +19,8 @@ pub struct Browser {
     driver: &'static Driver,
     /// `/session/ID`, with which the path of every command begins.
     session: String,
-    _profile: Scratch,
+    preferences: Value,
+    profile: Scratch,
 }
 
 /// One tab of a browser.
@@ -47,17 +48,41 @@ impl Browser {
     /// Opens a browser as people have it.
     #[must_use]
     pub fn open() -> Self {
-        Self::with_preferences(&json!({}))
+        Self::with_preferences(json!({}))
     }
 
     /// Opens a browser that runs no script of any page.
     #[must_use]
     pub fn open_without_scripts() -> Self {
-        Self::with_preferences(&json!({ "profile.managed_default_content_settings.javascript": 2 }))
+        Self::with_preferences(json!({ "profile.managed_default_content_settings.javascript": 2 }))
     }
 
-    fn with_preferences(preferences: &Value) -> Self {
-        let profile = Scratch::new("profile");
+    fn with_preferences(preferences: Value) -> Self {
+        let mut browser = Self {
+            driver: Driver::shared(),
+            session: String::new(),
+            preferences,
+            profile: Scratch::new("profile"),
+        };
+        browser.start();
+        browser
+    }
+
+    /// Closes the browser and opens it again, as a person does who goes home and comes back: what it
+    /// keeps in its profile is there, what ends with a browser is not.
+    pub fn close_and_reopen(&mut self) {
+        let closed = self.try_command("DELETE", "", &Value::Null);
+        closed.unwrap_or_else(|refusal| panic!("the browser does not close: {}", refusal.message));
+        self.start();
+    }
+
+    fn start(&mut self) {
+        let Self {
+            driver,
+            preferences,
+            profile,
+            ..
+        } = self;
         let folder = format!("--user-data-dir={}", profile.path().display());
         let arguments: Vec<&str> = FLAGS.iter().copied().chain([folder.as_str()]).collect();
         let capabilities = json!({
@@ -65,7 +90,6 @@ impl Browser {
             "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
             "timeouts": { "implicit": PATIENCE_MS, "pageLoad": 30_000, "script": 30_000 },
         });
-        let driver = Driver::shared();
         let parameters = json!({ "capabilities": { "alwaysMatch": capabilities } });
         let opened = driver
             .command("POST", "/session", &parameters)
@@ -73,11 +97,7 @@ impl Browser {
         let id = opened["sessionId"]
             .as_str()
             .expect("a new session has an id");
-        Self {
-            driver,
-            session: format!("/session/{id}"),
-            _profile: profile,
-        }
+        self.session = format!("/session/{id}");
     }
 
     /// Goes to a page and waits until it has loaded.
