@@ -50,7 +50,10 @@ pub(crate) fn prepare(
         ProfileKind::Production => settings.keys.load()?,
     };
     let sessions = match settings.store {
-        StoreKind::Cookie => sealed(keys, settings)?,
+        StoreKind::Cookie => {
+            let sign_ins = SqliteStore::open(data.join("sign-ins.db"))?;
+            sealed(sign_ins, keys, settings)?
+        }
         StoreKind::Memory => sessions(MemoryStore::new(), keys, settings)?,
         StoreKind::Sqlite => {
             sessions(SqliteStore::open(data.join("sessions.db"))?, keys, settings)?
@@ -90,14 +93,19 @@ pub(crate) fn sessions(
         .build()
 }
 
-/// The sessions of the demo, each in its cookie.
-fn sealed(keys: KeyRing, settings: &Settings) -> Result<Manager, ConfigError> {
+/// The sessions of the demo, each in its cookie. The store lists who is signed in, so that a sign-in can
+/// be ended.
+fn sealed(
+    sign_ins: impl Sweep,
+    keys: KeyRing,
+    settings: &Settings,
+) -> Result<Manager, ConfigError> {
     Manager::client_side(keys)
         .profile(profile(settings))
         .expiry(VISIT)
         .realm(REALM)
         .clock(settings.clock.clone())
-        .irrevocable()
+        .revocable(sign_ins)
         .build()
 }
 

@@ -346,5 +346,4 @@ impl Visitor<'_> {
     }
 }
 
-pub(super) const SERVER_SIDE: [StoreKind; 2] = [StoreKind::Memory, StoreKind::Sqlite];
 pub(super) const STORES: [StoreKind; 3] = [StoreKind::Cookie, StoreKind::Memory, StoreKind::Sqlite];

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 
 use super::{
-    accounts::{SERVER_SIDE as STORES, THANDI},
+    accounts::{STORES, THANDI},
     stage::{Page, Stage, Visitor},
 };
 use crate::settings::StoreKind;
