@@ -8,6 +8,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     fmt,
+    hash::{BuildHasherDefault, Hasher},
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -26,9 +27,11 @@ use crate::{
 };
 
 /// How many locks the records are spread over.
-const SHARDS: usize = 256;
+const SHARDS: usize = 1_024;
 /// How many shards one call of `sweep` visits at most.
 const SHARDS_A_SWEEP: usize = 16;
+/// How many rows a sweep removes before it lets go of a shard for a moment.
+const ROWS_AT_ONCE: usize = 16;
 /// How many aliases are followed: each rotation within the grace of the one before adds one.
 const HOPS: usize = 8;
 
@@ -41,7 +44,24 @@ pub struct MemoryStore {
     subjects: Mutex<HashMap<SubjectKey, BTreeSet<StoreKey>>>,
 }
 
-type Shard = HashMap<StoreKey, Box<Row>>;
+type Shard = HashMap<StoreKey, Box<Row>, BuildHasherDefault<Hashed>>;
+
+/// Store keys are hashes already, and nobody can choose them: eight of their bytes will do.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn write(&mut self, bytes: &[u8]) {
+        // The first ones choose the shard. What is shorter is the length of the key.
+        if let Some(bytes) = bytes.get(8..).and_then(<[u8]>::first_chunk) {
+            self.0 = u64::from_le_bytes(*bytes);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 enum Row {
     Alias { to: StoreKey, until: Timestamp },
@@ -91,9 +111,10 @@ impl MemoryStore {
         lock(&self.shards[Self::index(key)])
     }
 
-    /// The keys are hashes, so their first byte spreads them evenly.
+    /// The keys are hashes, so their first bits spread them evenly, and shards come in their order.
     fn index(key: &StoreKey) -> usize {
-        usize::from(key.as_bytes()[0]) % SHARDS
+        let [first, second, ..] = *key.as_bytes();
+        (usize::from(u16::from_be_bytes([first, second])) * SHARDS) >> u16::BITS
     }
 
     /// Runs `act` on the living record that `key` leads to, with its shard locked; frozen ones aside.
@@ -132,12 +153,36 @@ impl MemoryStore {
         None
     }
 
-    fn remove(&self, shard: &mut Shard, key: &StoreKey) -> Option<Row> {
-        let row = *shard.remove(key)?;
+    fn remove(&self, shard: &mut Shard, key: &StoreKey) -> Option<Box<Row>> {
+        let row = shard.remove(key)?;
         row.subject()
             .iter()
             .for_each(|subject| self.unlist(subject, key));
         Some(row)
+    }
+
+    /// Removes up to `limit` rows that are over. The lock is held for one look through the shard, and
+    /// then for a few rows at a time, whose memory is given back without it.
+    fn sweep_shard(&self, at: usize, now: Timestamp, limit: usize) -> usize {
+        let ended: Vec<_> = lock(&self.shards[at])
+            .iter()
+            .filter(|(_, row)| row.is_over(now))
+            .map(|(key, _)| *key)
+            .take(limit)
+            .collect();
+        let mut removed = 0;
+        for few in ended.chunks(ROWS_AT_ONCE) {
+            let mut shard = lock(&self.shards[at]);
+            // Whatever was touched since then lives on.
+            let is_over = |shard: &Shard, key| shard.get(key).is_some_and(|row| row.is_over(now));
+            let rows: Vec<_> = few
+                .iter()
+                .filter_map(|key| is_over(&shard, key).then(|| self.remove(&mut shard, key))?)
+                .collect();
+            drop(shard);
+            removed += rows.len();
+        }
+        removed
     }
 
     fn list(&self, subject: Option<SubjectKey>, key: &StoreKey) {
@@ -331,7 +376,7 @@ impl Store for MemoryStore {
         let mut key = *key;
         for _ in 0..HOPS {
             let mut shard = self.shard(&key);
-            match self.remove(&mut shard, &key) {
+            match self.remove(&mut shard, &key).map(|row| *row) {
                 Some(row) if row.is_over(now) => return Ok(Deleted::Absent),
                 Some(Row::Alias { to, .. }) => key = to,
                 Some(Row::Snapshot { .. }) => return Ok(Deleted::Yes),
@@ -355,16 +400,7 @@ impl Sweep for MemoryStore {
         let mut removed = 0;
         for _ in 0..SHARDS_A_SWEEP {
             let at = self.cursor.fetch_add(1, Ordering::Relaxed) % SHARDS;
-            let mut shard = lock(&self.shards[at]);
-            let ended = shard
-                .iter()
-                .filter(|(_, row)| row.is_over(now))
-                .map(|(key, _)| *key);
-            let ended: Vec<_> = ended.take(limit - removed).collect();
-            ended
-                .iter()
-                .for_each(|key| drop(self.remove(&mut shard, key)));
-            removed += ended.len();
+            removed += self.sweep_shard(at, now, limit - removed);
             if removed == limit {
                 // There may be more where this one stopped.
                 self.cursor.store(at, Ordering::Relaxed);
@@ -386,7 +422,6 @@ impl Scan for MemoryStore {
         now: Timestamp,
     ) -> Result<Vec<Found>> {
         let mut page = Vec::new();
-        // The number of a shard is the first byte of its keys, so shards come in the order of the keys.
         for shard in &self.shards[after.map_or(0, Self::index)..] {
             let shard = lock(shard);
             let mut found: Vec<_> = shard
@@ -453,8 +488,7 @@ impl Subjects for MemoryStore {
                 let row = shard.get(key);
                 if row.is_some_and(|row| row.subject() == Some(subject)) {
                     let row = self.remove(&mut shard, key);
-                    let is_living =
-                        |row| matches!(row, Row::Record(record) if !record.is_expired_at(now));
+                    let is_living = |row: Box<Row>| matches!(*row, Row::Record(record) if !record.is_expired_at(now));
                     ended += usize::from(row.is_some_and(is_living));
                 }
             }
