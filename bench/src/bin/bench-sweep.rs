@@ -23,8 +23,9 @@ use abiding::{
 };
 use abiding_bench::{contract::sample_texts, statistics::quantile};
 use abiding_stores::sqlite::SqliteStore;
+use abiding_tower::SweepPace;
 use tokio::{
-    task::{JoinSet, yield_now},
+    task::JoinSet,
     time::{Instant, interval, sleep},
 };
 
@@ -36,8 +37,6 @@ const VISITORS: usize = 8;
 const PACE: Duration = Duration::from_millis(10);
 /// How long the visitors are timed before the sweep begins.
 const IDLE: Duration = Duration::from_secs(10);
-/// What one step of the sweep may remove, as `spawn_sweeper` has it.
-const STEP: usize = 500;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -77,21 +76,23 @@ async fn run<S: Sweep>(store: S, sessions: usize, writers: usize) -> Result<(), 
     let busy = Visitors::start(&store, &living);
     let start = Instant::now();
     let (mut removed, mut longest, mut steps) = (0, Duration::ZERO, 0_usize);
+    let mut pace = SweepPace::new();
     loop {
         let step = Instant::now();
-        let swept = store.sweep(now(), STEP).await?;
-        longest = longest.max(step.elapsed());
+        let swept = store.sweep(now(), pace.batch()).await?;
+        let elapsed = step.elapsed();
+        longest = longest.max(elapsed);
         removed += swept.removed;
         steps += 1;
         if !swept.more {
             break;
         }
-        yield_now().await;
+        sleep(pace.rest_after(elapsed)).await;
     }
     let took = start.elapsed();
     busy.report("while the sweep runs").await?;
     println!(
-        "the sweep removed {removed} in {:.1} s, {steps} steps of up to {STEP}, the longest {:.1} ms",
+        "the sweep removed {removed} in {:.1} s, {steps} steps, the longest {:.1} ms",
         took.as_secs_f64(),
         longest.as_secs_f64() * 1e3,
     );

@@ -52,7 +52,7 @@ pub use layer::SessionLayer;
 pub use same_origin::{CrossSite, SameOrigin, SameOriginFuture, SameOriginService};
 pub use service::SessionService;
 #[cfg(feature = "tokio")]
-pub use sweeper::spawn_sweeper;
+pub use sweeper::{SweepPace, spawn_sweeper};
 
 /// The README's program compiles.
 #[cfg(doctest)]
