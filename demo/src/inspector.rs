@@ -41,7 +41,7 @@ async fn show(
     State(app): State<App>,
     headers: HeaderMap,
 ) -> Result<Page, Problem> {
-    let ended = matches!(session.standing().await?, Standing::Ended(_));
+    let standing = session.standing().await?;
     let token = session.form_token().await?;
     let title = "My session";
     Ok(page(
@@ -51,7 +51,7 @@ async fn show(
             h1 data-testid="page-title" { (title) }
             @match session.info().await? {
                 Some(info) => (open(&info, &entries(&session).await?, &app, &token)),
-                None => (nothing(ended)),
+                None => (nothing(standing)),
             }
             (last_requests(&app.trail.of(&headers)))
         },
@@ -141,14 +141,18 @@ fn known(deadline: Timestamp) -> Option<Timestamp> {
     (deadline != Timestamp::MAX).then_some(deadline)
 }
 
-fn nothing(ended: bool) -> Markup {
+fn nothing(standing: Standing) -> Markup {
+    let why = match standing {
+        Standing::Ended(ending) => format!("The session you had is over: {ending}."),
+        Standing::Refused(_) => {
+            "Your browser sent a cookie that no key of this application vouches for, so it counts for nothing.".into()
+        }
+        _ => "Looking around starts none: no cookie was set and nothing was stored.".to_owned(),
+    };
     html! {
         section.card {
             p.state data-testid="session-state" { "no session" }
-            p {
-                @if ended { "The session you had is over. Nothing of it is left in the store." }
-                @else { "Looking around starts none: no cookie was set and nothing was stored." }
-            }
+            p data-testid="session-why" { (why) }
             p { a.button href="/membership" { "Start the membership form" } }
         }
     }
@@ -168,6 +172,8 @@ fn open(info: &Info, entries: &[(String, String)], app: &App, token: &str) -> Ma
                 dt { "Size" } dd data-testid="session-bytes" { (info.bytes) " bytes" }
                 dt { "Signed in as" }
                 dd data-testid="session-subject" { (info.subject.as_deref().unwrap_or("nobody")) }
+                dt { "Device" }
+                dd data-testid="session-device" { (info.device.as_deref().unwrap_or("not named")) }
                 dt { "Created" } dd data-testid="session-created" { (spelled(info.created)) }
                 dt { "Last written or touched" } dd data-testid="session-seen" { (spelled(info.seen)) }
                 dt { "Ends when idle" } (deadline("deadline-idle", info.idle_deadline, app))
