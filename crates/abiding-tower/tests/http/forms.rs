@@ -1,6 +1,6 @@
 //! Forms with a token: whose is admitted, what a refusal says, and what it keeps.
 
-use abiding::{CookieSpec, Key, Manager};
+use abiding::{CookieSpec, Key, KeyRing, Manager};
 use abiding_testkit::{Fault, Operation, Plan};
 use abiding_tower::{
     FORM_TOKEN, FORM_TOKEN_HEADER, Failure, FormRefusal, GuardedForm, Session, SessionLayer,
@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::{
     browser::{Answer, Browser},
-    stage::{Setup, Stage, answer},
+    stage::{Setup, Stage, answer, application, ask},
 };
 
 on_each_store![
@@ -343,4 +343,36 @@ async fn a_form_that_could_not_be_checked_is_not_called_forged(stage: Stage) {
     assert_eq!(answer.headers[header::RETRY_AFTER], "1");
     stage.store.follow(Plan::new());
     assert_eq!(stage.shown(&browser).await, "");
+}
+
+/// A sealed cookie keeps its handle from request to request, and signs nobody in before it is sent.
+#[tokio::test]
+async fn a_session_in_its_cookie_has_form_tokens_as_any_other() {
+    let manager = Manager::client_side(KeyRing::generate().unwrap())
+        .irrevocable()
+        .build()
+        .unwrap();
+    let send = async |browser: &Browser, token: &str| {
+        let body = format!("name=x&{FORM_TOKEN}={token}");
+        answer(app(&manager), request(browser, body)).await
+    };
+    let mut browser = Browser::new();
+    let before = shown(&manager, &browser).await;
+    assert_eq!(send(&browser, &before).await.status, StatusCode::OK);
+
+    let login = |session: Session| async move {
+        session.login("ada")?;
+        Ok::<_, Failure>(session.form_token().await?)
+    };
+    let page = ask(application(&manager, login), browser.headers()).await;
+    browser.receive(&page);
+    for early in [before.as_str(), page.text()] {
+        assert_eq!(send(&browser, early).await.status, StatusCode::FORBIDDEN);
+    }
+    let token = shown(&manager, &browser).await;
+    for _ in 0..2 {
+        let sent = send(&browser, &token).await;
+        assert_eq!(sent.status, StatusCode::OK);
+        browser.receive(&sent);
+    }
 }

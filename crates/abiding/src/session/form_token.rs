@@ -13,15 +13,20 @@
 //! Any key of the ring admits what it made: a rotation breaks no open form, a revocation does.
 
 use super::{Session, lock};
-use crate::{engine::Known, error::Result, keyring::Context, manager::Shared};
+use crate::{
+    engine::Known,
+    error::Result,
+    keyring::Context,
+    manager::{Place, Shared},
+};
 
 impl Session {
     /// A token for the hidden field of a form. Each is different, and good for as long as the session
     /// and the key that made it. Fetches the session; stores nothing, unless somebody signs in with this
     /// very request, which is then carried out first.
     ///
-    /// A client-side session that begins with this request has no name yet that a token could be bound
-    /// to: let the answer to a sign-in be a redirect.
+    /// In a session that lives in its cookie, nothing is carried out before the answer leaves: the page
+    /// that signs somebody in has a token of nobody, which is refused. Let its answer be a redirect.
     ///
     /// ```
     /// # use abiding::{KeyRing, Manager, MemoryStore};
@@ -42,7 +47,8 @@ impl Session {
     /// # Errors
     /// [`ErrorKind::Randomness`](crate::ErrorKind::Randomness); otherwise the store failed.
     pub async fn form_token(&self) -> Result<String> {
-        if matches!(lock(&self.desk).state.edit.subject, Some(Some(_))) {
+        let signs_in = matches!(lock(&self.desk).state.edit.subject, Some(Some(_)));
+        if signs_in && matches!(self.shared.place, Place::Store(_)) {
             self.save().await?;
         }
         let shown_to = self.shown_to().await?;
