@@ -16,6 +16,45 @@
 //! ```
 //!
 //! Headers in, headers out: what is decided about a session is decided in the engine.
+//!
+//! Around the sessions stand the guards of a web application, each of use without the others:
+//!
+//! | | |
+//! |---|---|
+//! | [`SameOrigin`] | refuses what another site made a browser send |
+//! | [`GuardedForm`] | refuses a form that this application did not show to this session, and keeps what was typed |
+//! | [`ClientLayer`] | tells who the client is: through [`Proxies`] that are named, and through no others |
+//!
+//! What a guard refuses leaves a mark in the response's extensions ([`CrossSite`], [`FormRefusal`], [`Failure`]), so
+//! that a middleware around it can show a page of the application's own:
+//!
+//! ```
+//! # use abiding::{KeyRing, Manager, MemoryStore};
+//! use abiding_tower::{ClientLayer, CrossSite, FormRefusal, GuardedForm, Proxies, SameOrigin, Session, SessionLayer};
+//! use axum::{Router, extract::Request, middleware::{Next, from_fn}, response::{IntoResponse, Response}, routing::post};
+//!
+//! async fn sign_out(session: Session, _: GuardedForm) {
+//!     session.logout();
+//! }
+//!
+//! async fn explain(request: Request, next: Next) -> Response {
+//!     let response = next.run(request).await;
+//!     let marks = response.extensions();
+//!     if marks.get::<CrossSite>().is_some() || marks.get::<FormRefusal>().is_some_and(FormRefusal::forged) {
+//!         return (response.status(), "Open the page here, and send it again.").into_response();
+//!     }
+//!     response
+//! }
+//!
+//! # let manager = Manager::builder(MemoryStore::new()).keys(KeyRing::generate()?).build()?;
+//! let app: Router = Router::new()
+//!     .route("/sign-out", post(sign_out))
+//!     .layer(SessionLayer::new(manager))
+//!     .layer(SameOrigin::new())
+//!     .layer(from_fn(explain))
+//!     .layer(ClientLayer::new(Proxies::trusting(["10.0.0.0/8".parse()?])));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod address_error;
 mod client;
