@@ -6,7 +6,7 @@
 use abiding::ErrorKind;
 use abiding_tower::{CrossSite, Failure, FormRefusal};
 use axum::{
-    extract::{Request, rejection::FormRejection},
+    extract::Request,
     http::{Extensions, HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -246,14 +246,5 @@ impl From<std::io::Error> for Problem {
 impl From<FormRefusal> for Problem {
     fn from(refusal: FormRefusal) -> Self {
         Self::of_form(&refusal)
-    }
-}
-
-impl From<FormRejection> for Problem {
-    fn from(rejection: FormRejection) -> Self {
-        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            return Self::too_large();
-        }
-        Self::unreadable(StatusCode::BAD_REQUEST)
     }
 }

@@ -14,7 +14,7 @@ mod questions;
 mod submission;
 
 use abiding::{ErrorKind, Standing};
-use abiding_tower::{FormRefusal, GuardedForm, Session};
+use abiding_tower::{GuardedForm, Session};
 use axum::{
     Router,
     extract::{Path, Query, State},
@@ -22,9 +22,9 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
     routing::{get, post},
 };
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
-use crate::{app::App, calendar::Date, errors::Problem};
+use crate::{app::App, calendar::Date, errors::Problem, forms::Sent};
 
 use self::{
     answers::Answers,
@@ -37,7 +37,7 @@ use self::{
 };
 
 /// What a form sends: names and values, in order.
-type Sent = Result<GuardedForm<Vec<(String, String)>>, FormRefusal>;
+type Fields = Vec<(String, String)>;
 
 pub(crate) fn routes() -> Router<App> {
     Router::new()
@@ -85,7 +85,7 @@ async fn save(
     session: Session,
     State(app): State<App>,
     Path(slug): Path<String>,
-    form: Sent,
+    form: Sent<Fields>,
 ) -> Result<Response, Problem> {
     let step = Step::named(&slug).ok_or_else(Problem::not_found)?;
     let again = async |status, typed: &[_], complaints: &[_], reason| {
@@ -124,7 +124,7 @@ async fn save(
 async fn draft(
     session: Session,
     Path(slug): Path<String>,
-    form: Sent,
+    form: Sent<Fields>,
 ) -> Result<StatusCode, Problem> {
     let step = Step::named(&slug).ok_or_else(Problem::not_found)?;
     let GuardedForm(form) = form?;
@@ -170,7 +170,7 @@ async fn review(session: Session, State(app): State<App>) -> Result<Response, Pr
 async fn send(
     session: Session,
     State(app): State<App>,
-    form: Result<GuardedForm, FormRefusal>,
+    form: Sent<IgnoredAny>,
 ) -> Result<Response, Problem> {
     let forged = match form {
         Ok(_) => false,
