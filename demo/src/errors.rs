@@ -71,6 +71,17 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, "Your session has ended", advice)
     }
 
+    /// The session would not fit into its place, which for one without a store is a cookie.
+    const fn full() -> Self {
+        let advice = "What you sent does not fit into your session, which keeps what it held before. Go \
+                      back: what you typed is still there. Shorten it and send it again.";
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "Your session is full",
+            advice,
+        )
+    }
+
     const fn too_large() -> Self {
         let advice = "More was sent than this page takes, so nothing was changed. Go back: what you \
                       typed is still there. Shorten it and send it again.";
@@ -92,7 +103,7 @@ impl Problem {
     fn of_session(error: &abiding::Error) -> Self {
         match error.kind() {
             ErrorKind::Gone => Self::session_ended(),
-            ErrorKind::TooLarge => Self::too_large(),
+            ErrorKind::TooLarge => Self::full(),
             ErrorKind::Contended | ErrorKind::Unavailable => Self::unavailable(),
             _ => Self::internal(),
         }

@@ -49,6 +49,30 @@ async fn a_body_over_the_limit_is_refused_and_changes_nothing() {
     );
 }
 
+/// Scar 26: what a browser would drop without a word is refused with one, and the cookie stays.
+#[tokio::test]
+async fn what_does_not_fit_into_a_cookie_is_refused_and_nothing_is_lost() {
+    let stage = Stage::set(StoreKind::Cookie);
+    let mut visitor = stage.visitor();
+    visitor.fill().await;
+    let cookie = visitor.cookie.clone();
+    let long: Vec<u32> = (1000..1800).collect();
+    let drawing = long
+        .iter()
+        .map(|n| format!("{n}-{n}"))
+        .collect::<Vec<_>>()
+        .join("_");
+    let path = "/membership/declaration/draft";
+    let page = visitor
+        .post(path, &[("signature_drawn", &drawing[..3990])])
+        .await;
+    assert_eq!(page.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(page.text("page-title"), Some("Your session is full"));
+    assert_eq!(visitor.cookie, cookie);
+    let review = visitor.get("/membership/review").await;
+    assert_eq!(review.text("review-surname"), Some("Zola"));
+}
+
 #[tokio::test]
 async fn answers_far_too_long_for_their_question_are_refused_as_answers() {
     let stage = Stage::set(StoreKind::Memory);
