@@ -37,3 +37,22 @@ async fn the_lab_loses_nothing_and_the_model_beside_it_does() {
         server.abort();
     }
 }
+
+/// The price of no store is said, and what was signed out stays signed out all the same.
+#[tokio::test]
+async fn without_a_store_the_last_answer_counts_and_nothing_comes_back() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let stage = Stage::set_for(StoreKind::Cookie, ProfileKind::Development, &address);
+    let server = tokio::spawn(axum::serve(listener, stage.router()).into_future());
+    let mut visitor = stage.visitor();
+    visitor.post("/lab/run", &[]).await;
+    let page = visitor.get("/lab").await;
+    assert_eq!(page.text("lab-resurrected-abiding"), Some("0/20"));
+    let verdict = page.text("lab-verdict").unwrap();
+    assert!(
+        verdict.starts_with("Nothing came back. Without a store"),
+        "{verdict}"
+    );
+    server.abort();
+}
