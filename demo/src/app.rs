@@ -86,7 +86,7 @@ pub(crate) fn router(app: App, sessions: Manager) -> Router {
     pages
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::wrong_method())
-        .layer(from_fn(layout::frame))
+        .layer(from_fn_with_state(app.clone(), layout::frame))
         .layer(SessionLayer::new(sessions))
         .layer(SameOrigin::new())
         .layer(from_fn(errors::explain))
@@ -95,7 +95,7 @@ pub(crate) fn router(app: App, sessions: Manager) -> Router {
         .route("/assets/icon.svg", get(layout::icon))
         .route("/healthz", get(async || "ok"))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(from_fn(layout::frame))
+        .layer(from_fn_with_state(app.clone(), layout::frame))
         .layer(ClientLayer::new(app.proxies.clone()))
         .layer(from_fn_with_state(app.clone(), requests::note))
         .layer(from_fn(layout::fence))

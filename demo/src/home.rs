@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use crate::{
     app::App,
     layout::{Page, Section, page},
-    settings::ProfileKind,
+    settings::{ProfileKind, StoreKind},
 };
 
 pub(crate) async fn show(State(app): State<App>) -> Page {
@@ -25,6 +25,23 @@ pub(crate) async fn show(State(app): State<App>) -> Page {
                 (card("/membership", "card-membership", "Join in five steps", "Open the membership form",
                     "Fill in a step, kill the server, start it again, and go on. Work in two tabs at once. Click \
                      submit twice. You get one application, with every field."))
+                (card("/organizer", "card-organizer", "Plan a party", "Open the organizer",
+                    "Sign in, stay for a week or until the browser closes, invite guests. See where you are signed \
+                     in, and sign another device out."))
+                section.card {
+                    h2 { "No store at all" }
+                    p {
+                        "Start with " code { "ABIDING_STORE=cookie" } " and every session lives in its cookie, sealed. \
+                         All stories work as before; a sign-in can still be ended from elsewhere."
+                    }
+                    p.hint data-testid="card-cookie" {
+                        @if app.store == StoreKind::Cookie { "That is how this one runs." }
+                        @else { "This one keeps sessions in its " (app.store) " store." }
+                    }
+                }
+            }
+            h2.behind { "Behind it" }
+            div.cards {
                 (card("/session", "card-session", "Look into your session", "Open the inspector",
                     "What is stored about you, where, until when, and what your last request did to the store: \
                      usually nothing at all."))

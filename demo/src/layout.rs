@@ -6,7 +6,7 @@
 use abiding::{Flash, Session};
 use axum::{
     body::Body,
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderName, HeaderValue, header},
     middleware::Next,
     response::{Html, IntoResponse, Response},
@@ -15,7 +15,9 @@ use maud::{DOCTYPE, Markup, Render, html};
 
 use crate::{
     accounts::{NAME, Reason},
+    app::App,
     forms::hidden,
+    settings::ProfileKind,
 };
 
 /// The parts of the site that the navigation names.
@@ -25,6 +27,7 @@ pub(crate) enum Section {
     Home,
     Lab,
     Membership,
+    Operator,
     Organizer,
     Session,
 }
@@ -69,7 +72,7 @@ pub(crate) fn page(title: &str, section: Option<Section>, main: impl Render) -> 
 
 /// The middleware that completes pages: once inside the session layer, and once around it for the
 /// pages of what failed there.
-pub(crate) async fn frame(request: Request, next: Next) -> Response {
+pub(crate) async fn frame(State(app): State<App>, request: Request, next: Next) -> Response {
     let session = request.extensions().get::<Session>().cloned();
     let mut response = next.run(request).await;
     let Some(page) = response.extensions_mut().remove::<Page>() else {
@@ -79,7 +82,7 @@ pub(crate) async fn frame(request: Request, next: Next) -> Response {
         Some(session) => Visitor::of(session).await.unwrap_or_default(),
         None => Visitor::default(),
     };
-    *response.body_mut() = Body::from(page.framed(&visitor).into_string());
+    *response.body_mut() = Body::from(page.framed(&visitor, app.profile).into_string());
     response
 }
 
@@ -92,11 +95,7 @@ impl Visitor {
                 token: session.form_token().await?,
             }
         } else {
-            let reason = Reason::of_end(session.standing().await?);
-            if let Some(reason) = reason {
-                tracing::info!(reason = reason.word(), "a session is over");
-            }
-            Account::Nobody(reason)
+            Account::Nobody(Reason::of_end(session.standing().await?))
         };
         Ok(Self { account, flashes })
     }
@@ -111,7 +110,7 @@ impl IntoResponse for Page {
 }
 
 impl Page {
-    fn framed(&self, visitor: &Visitor) -> Markup {
+    fn framed(&self, visitor: &Visitor, profile: ProfileKind) -> Markup {
         html! {
             (DOCTYPE)
             html lang="en" {
@@ -130,7 +129,7 @@ impl Page {
                         a.brand href="/" { span.mark aria-hidden="true" {} "abiding" }
                         (account(&visitor.account))
                         nav aria-label="Main" {
-                            @for (target, name, testid, this) in NAVIGATION {
+                            @for (target, name, testid, this) in navigation(profile) {
                                 a href=(target) data-testid=(testid)
                                     aria-current=[(self.section == Some(*this)).then_some("page")] { (name) }
                             }
@@ -221,7 +220,18 @@ fn asset(kind: &'static str, body: &'static str) -> impl IntoResponse {
     )
 }
 
-const NAVIGATION: &[(&str, &str, &str, Section)] = &[
+/// The operator's page is for everybody in development; in production, who may see it knows where it is.
+fn navigation(profile: ProfileKind) -> impl Iterator<Item = &'static Entry> {
+    let operated = profile == ProfileKind::Development;
+    NAVIGATION
+        .iter()
+        .filter(move |(.., section)| operated || *section != Section::Operator)
+}
+
+/// Address, name, test id and section.
+type Entry = (&'static str, &'static str, &'static str, Section);
+
+const NAVIGATION: &[Entry] = &[
     ("/", "Start", "nav-home", Section::Home),
     (
         "/membership",
@@ -237,6 +247,7 @@ const NAVIGATION: &[(&str, &str, &str, Section)] = &[
     ),
     ("/session", "My session", "nav-session", Section::Session),
     ("/lab", "Race lab", "nav-lab", Section::Lab),
+    ("/operator", "Operator", "nav-operator", Section::Operator),
 ];
 
 const FENCE: [(HeaderName, &str); 4] = [

@@ -1,7 +1,7 @@
 //! Why somebody has to sign in (again): a fixed vocabulary, for addresses, logs and people.
 //!
-//! The answer that finds a session over also takes its cookie away, so the reason travels on in the
-//! address of the sign-in page. Only words of the table are ever shown.
+//! When the sign-in page is asked for, the cookie that would tell may be gone or another one, so the
+//! reason travels on in the address of that page. Only words of the table are ever shown.
 
 use abiding::{Ending, Rejection, Standing};
 

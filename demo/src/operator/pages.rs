@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use crate::{
     calendar::{remaining, spelled},
     forms::hidden,
-    layout::{Page, page},
+    layout::{Page, Section, page},
 };
 
 /// Everything that the page tells.
@@ -26,7 +26,7 @@ pub(super) fn overview(overview: &Overview<'_>) -> Page {
     let is_file = matches!(overview.source, KeySource::File(_));
     page(
         title,
-        None,
+        Some(Section::Operator),
         html! {
             h1 data-testid="page-title" { (title) }
             p.lead { "Keys vouch for every session. They are changed while everybody stays signed in." }
@@ -121,7 +121,7 @@ pub(super) fn confirmation(key: &KeyUsage, token: &str) -> Page {
     let title = format!("Revoke the key {}?", key.id);
     page(
         &title,
-        None,
+        Some(Section::Operator),
         html! {
             section.card {
                 h1 data-testid="page-title" { (title) }
