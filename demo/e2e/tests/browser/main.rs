@@ -9,6 +9,7 @@ mod keyboard;
 mod lab;
 mod looks;
 mod membership;
+mod organizer;
 mod scars;
 mod secrecy;
 mod signing_out;
