@@ -5,7 +5,7 @@
 //!
 //! 1. Methods that change nothing pass: `GET`, `HEAD`, `OPTIONS` and `TRACE` (RFC 9110, 9.2.1).
 //! 2. An `Origin` on the allow-list passes. It is compared byte by byte.
-//! 3. `Sec-Fetch-Site`, where it is sent, decides (Fetch Metadata, W3C, 2.4): `same-origin` and `none`, the
+//! 3. `Sec-Fetch-Site`, where it is sent, decides (W3C, Fetch Metadata): `same-origin` and `none`, the
 //!    person's own hand, pass; `same-site`, `cross-site` and whatever else are refused. A sibling
 //!    subdomain is another site here: it may be in other hands, and `SameSite` cookies do not tell.
 //! 4. `Origin`, where it is sent, has to be what was asked: the same host and port, and the same scheme

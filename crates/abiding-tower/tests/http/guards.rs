@@ -1,16 +1,20 @@
 //! Where a request comes from: the layers that find out, as a router wears them.
 
-use std::net::SocketAddr;
+use std::{future::IntoFuture as _, net::SocketAddr};
 
 use abiding_tower::{Client, ClientLayer, CrossSite, Proxies, SameOrigin};
 use axum::{
     Router,
-    extract::{ConnectInfo, Request},
+    extract::{ConnectInfo, Request, connect_info::MockConnectInfo},
     middleware::{Next, from_fn},
     response::{IntoResponse as _, Response},
     routing::any,
 };
 use http::{HeaderMap, Method, StatusCode, header};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
 use tower::ServiceExt as _;
 
 use crate::stage::{answer, ask};
@@ -107,6 +111,40 @@ async fn the_peer_may_be_told_by_an_address_in_the_extensions() {
         answer(app, request).await.text(),
         "198.51.100.7 https shop.example"
     );
+}
+
+/// A test of an application has no sockets: axum lets it say who the peer is.
+#[tokio::test]
+async fn the_peer_of_a_test_is_the_one_that_it_names() {
+    let peer: SocketAddr = "127.0.0.1:4711".parse().unwrap();
+    let app = Router::new()
+        .route("/", any(whoami))
+        .layer(ClientLayer::new(behind_a_proxy()))
+        .layer(MockConnectInfo(peer));
+    let request = request(Method::GET, None, &FORWARDED);
+    assert_eq!(
+        answer(app, request).await.text(),
+        "198.51.100.7 https shop.example"
+    );
+}
+
+/// Over a real connection, as axum serves it.
+#[tokio::test]
+async fn the_peer_of_a_connection_is_the_one_that_holds_it() {
+    let app = Router::new()
+        .route("/", any(whoami))
+        .layer(ClientLayer::new(behind_a_proxy()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let service = app.into_make_service_with_connect_info::<SocketAddr>();
+    let server = tokio::spawn(axum::serve(listener, service).into_future());
+    let mut connection = TcpStream::connect(address).await.unwrap();
+    let head = "GET / HTTP/1.1\r\nhost: inner.example\r\nconnection: close\r\nx-forwarded-for: 198.51.100.7\r\n\r\n";
+    connection.write_all(head.as_bytes()).await.unwrap();
+    let mut reply = String::new();
+    connection.read_to_string(&mut reply).await.unwrap();
+    assert!(reply.ends_with("198.51.100.7 ? inner.example"), "{reply}");
+    server.abort();
 }
 
 #[tokio::test]
