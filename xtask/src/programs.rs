@@ -14,7 +14,11 @@ pub(crate) const BROWSER: &[Program] = &[
 ];
 
 /// What the tests of the stores start for themselves.
-pub(crate) const SERVERS: &[Program] = &[("redis-server", "redis-server")];
+pub(crate) const SERVERS: &[Program] = &[
+    // The server itself is not in the path; this comes with it.
+    ("pg_lsclusters", "postgresql"),
+    ("redis-server", "redis-server"),
+];
 
 /// Sees to it that all of them can be started.
 pub(crate) fn ensure(programs: &[Program]) -> Outcome {
