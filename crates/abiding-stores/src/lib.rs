@@ -6,9 +6,12 @@
 //!
 //! | feature | store | processes | survives |
 //! |---|---|---|---|
+//! | `postgres` | `postgres::PostgresStore` | all on any number of machines | a crash of the server, and power loss unless told otherwise |
 //! | `sqlite` (default) | `sqlite::SqliteStore` | all on one machine | `kill -9`, and power loss unless told otherwise |
 
 pub mod keys;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod private_file;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

@@ -1,0 +1,364 @@
+//! How a database is reached, and everything that can be chosen about it.
+
+use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
+
+use abiding::{Error, ErrorKind, Result};
+use tokio_postgres::config::{Config, Host, TargetSessionAttrs};
+
+use super::{
+    PostgresStore, connection::connect, failure::Failure, pool::Pool, schema, statements::Texts,
+};
+
+/// What can be chosen about a PostgreSQL store. The defaults are right for most.
+///
+/// The URL is that of PostgreSQL itself, with hosts divided by commas where there are several servers:
+/// the one that can be written to is used. Options of this library may stand beside those of the driver:
+/// `postgres://shop@db1,db2/shop?table=web_sessions&connections=4`.
+///
+/// | option | method | values |
+/// |---|---|---|
+/// | `connections` | [`connections`](Self::connections) | a number, from 1 |
+/// | `create` | [`create`](Self::create) | `true`, `false` |
+/// | `durability` | [`durability`](Self::durability) | `power`, `lazy`, `unlogged` |
+/// | `patience` | [`patience`](Self::patience) | milliseconds, from 1 |
+/// | `table` | [`table`](Self::table) | a name, or `schema.name` |
+///
+/// ```
+/// use std::time::Duration;
+/// use abiding_stores::postgres::PostgresOptions;
+///
+/// let options = PostgresOptions::new("postgres://shop:secret@db.internal/shop?connections=4")?
+///     .table("web_sessions")?
+///     .patience(Duration::from_secs(2));
+/// assert!(!format!("{options:?}").contains("secret"));
+/// # Ok::<(), abiding::Error>(())
+/// ```
+#[derive(Clone)]
+#[must_use = "options do nothing until `open` is called"]
+pub struct PostgresOptions {
+    config: Config,
+    table: Table,
+    durability: Durability,
+    patience: Duration,
+    connections: usize,
+    create: bool,
+}
+
+/// What an acknowledged write survives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Durability {
+    /// Power loss and the crash of the server, as far as its disk keeps what it said it wrote
+    /// (`synchronous_commit` as the server has it, or `on` where that says `off`). The default.
+    #[default]
+    Power,
+    /// The end of this process, and an orderly restart of the server. Its crash may undo the last second of
+    /// writes, whole ones and in order (`synchronous_commit = off`). A log-out that a crash undoes is a
+    /// session that lives on; choose it knowingly.
+    Lazy,
+    /// The end of this process, and an orderly restart of the server. Its crash ends all sessions, and a
+    /// replica has none. Concerns a table that is yet to be made (`CREATE UNLOGGED TABLE`).
+    Unlogged,
+}
+
+impl PostgresOptions {
+    /// The defaults, for the database at `url`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] for a URL that cannot work. The message quotes no more of it than the
+    /// name of an option: it may hold a password.
+    pub fn new(url: &str) -> Result<Self> {
+        let (url, ours) = divide(url);
+        let config = Config::from_str(&url).map_err(|_| {
+            unusable("the URL is not one of PostgreSQL: it is postgres://user:password@host:port/database?option=value, with reserved characters percent-encoded")
+        })?;
+        let mut options = Self {
+            config,
+            table: Table::new("abiding_sessions")?,
+            durability: Durability::default(),
+            patience: Duration::from_secs(5),
+            connections: 8,
+            create: true,
+        };
+        for (name, value) in ours {
+            options = options.with(name, value)?;
+        }
+        Ok(options)
+    }
+
+    /// The table of the sessions, `abiding_sessions` unless told otherwise: a name of lower-case letters,
+    /// digits and underscores, or two of them with a dot in between, the first being a schema.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] for any other name.
+    pub fn table(mut self, name: &str) -> Result<Self> {
+        self.table = Table::new(name)?;
+        Ok(self)
+    }
+
+    /// What an acknowledged write survives; [`Durability::Power`] unless told otherwise.
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// How long an operation may take, all waiting included, before it ends in an error; 5 seconds unless
+    /// told otherwise. What is not over by then may have come into effect or not.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience.max(Duration::from_millis(1));
+        self
+    }
+
+    /// How many connections there are at most; 8 unless told otherwise. Each serves many requests at once.
+    pub fn connections(mut self, connections: usize) -> Self {
+        self.connections = connections.max(1);
+        self
+    }
+
+    /// Whether missing tables are made, and those of an older release brought up to date; they are unless
+    /// told otherwise. A role that may not do so needs tables that are there.
+    pub fn create(mut self, create: bool) -> Self {
+        self.create = create;
+        self
+    }
+
+    /// The statements that make the tables, to be run by their owner. What an application's own role needs
+    /// is in the file `grants.sql` beside the source of this module.
+    pub fn schema_sql(&self) -> String {
+        schema::sql(&self.table, self.durability == Durability::Unlogged)
+    }
+
+    /// Connects, makes the tables or brings them up to date, and looks whether they can be used.
+    ///
+    /// The connections belong to the tokio runtime of whoever needs one first: with several runtimes, let
+    /// the one that lives longest do it. Where it has ended, others connect anew.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] if the server cannot be reached, refuses the user, only reads, is older than
+    /// PostgreSQL 12, or has tables of a newer release or of somebody else. The message names the
+    /// database and the remedy, never a password.
+    pub async fn open(self) -> Result<PostgresStore> {
+        if tokio::runtime::Handle::try_current().is_err() {
+            return Err(unusable(
+                "a PostgreSQL store needs a tokio runtime: open it inside one",
+            ));
+        }
+        let place = self.place();
+        let opening = self.open_at(&place);
+        let opened = tokio::time::timeout(self.patience, opening).await;
+        let opened = opened.unwrap_or(Err(Failure::Late(self.patience)));
+        opened.map_err(|failure| failure.into_error("open", &place))
+    }
+
+    async fn open_at(&self, place: &str) -> Result<PostgresStore, Failure> {
+        let Self {
+            table,
+            durability,
+            patience,
+            ..
+        } = self;
+        let mut config = self.config.clone();
+        if config.get_application_name().is_none() {
+            config.application_name("abiding");
+        }
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(*patience);
+        }
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(*patience);
+        }
+        if config.get_target_session_attrs() == TargetSessionAttrs::Any {
+            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        }
+        let unlogged = *durability == Durability::Unlogged;
+        let (client, _ending) = connect(&config).await?;
+        let standing = schema::prepare(&client, table, unlogged, self.create, place).await?;
+        if !standing.is_logged && !unlogged {
+            let what = format!(
+                "{place} has an unlogged table {table}, which a crash empties: run `ALTER TABLE {table} SET LOGGED`, or choose `Durability::Unlogged`"
+            );
+            return Err(unusable(what).into());
+        }
+        let pool = Pool::new(
+            config,
+            self.setup(),
+            Texts::new(&table.quoted()),
+            *patience,
+            place.to_owned(),
+            self.connections,
+        );
+        Ok(PostgresStore::new(pool, table.clone(), standing.is_logged))
+    }
+
+    /// What every connection begins with, whatever the role and the database have as their defaults.
+    fn setup(&self) -> String {
+        let synchronous = match self.durability {
+            Durability::Lazy | Durability::Unlogged => "SET synchronous_commit = off",
+            Durability::Power => {
+                "SELECT set_config('synchronous_commit', 'on', false) \
+                 WHERE current_setting('synchronous_commit') = 'off'"
+            }
+        };
+        format!(
+            "SET default_transaction_isolation = 'read committed'; SET jit = off; \
+             SET statement_timeout = {}; {synchronous}",
+            self.patience.as_millis()
+        )
+    }
+
+    /// Which database this is, in words that may be read by anybody.
+    fn place(&self) -> String {
+        let hosts = self.config.get_hosts().iter().enumerate();
+        let ports = self.config.get_ports();
+        let hosts: Vec<_> = hosts
+            .map(|(at, host)| {
+                let port = ports
+                    .get(at)
+                    .or_else(|| ports.first())
+                    .copied()
+                    .unwrap_or(5432);
+                match host {
+                    Host::Tcp(name) => format!("{name}:{port}"),
+                    #[cfg(unix)]
+                    Host::Unix(path) => path.display().to_string(),
+                }
+            })
+            .collect();
+        let name = self.config.get_dbname().or_else(|| self.config.get_user());
+        format!(
+            "the database {} at {}",
+            name.unwrap_or("of this user"),
+            hosts.join(",")
+        )
+    }
+
+    /// One option of the URL that is ours.
+    fn with(self, name: &str, value: &str) -> Result<Self> {
+        let wrong = |expected: &str| {
+            unusable(format!(
+                "the option `{name}` of the URL is not {expected}, as it must be"
+            ))
+        };
+        let number = |expected| value.parse::<u32>().map_err(|_| wrong(expected));
+        match name {
+            "connections" => match number("a number from 1")? {
+                0 => Err(wrong("a number from 1")),
+                count => Ok(self.connections(usize::try_from(count).unwrap_or(usize::MAX))),
+            },
+            "create" => match value.parse() {
+                Ok(create) => Ok(self.create(create)),
+                Err(_) => Err(wrong("`true` or `false`")),
+            },
+            "durability" => match value {
+                "power" => Ok(self.durability(Durability::Power)),
+                "lazy" => Ok(self.durability(Durability::Lazy)),
+                "unlogged" => Ok(self.durability(Durability::Unlogged)),
+                _ => Err(wrong("`power`, `lazy` or `unlogged`")),
+            },
+            "patience" => match number("a number of milliseconds, from 1")? {
+                0 => Err(wrong("a number of milliseconds, from 1")),
+                millis => Ok(self.patience(Duration::from_millis(millis.into()))),
+            },
+            _ => self.table(value),
+        }
+    }
+}
+
+impl fmt::Debug for PostgresOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresOptions")
+            .field("place", &self.place())
+            .field("table", &format_args!("{}", self.table))
+            .field("durability", &self.durability)
+            .field("patience", &self.patience)
+            .field("connections", &self.connections)
+            .field("create", &self.create)
+            .finish()
+    }
+}
+
+/// The name of a table, and of the schema it lies in.
+#[derive(Clone, Debug)]
+pub(super) struct Table {
+    schema: Option<String>,
+    name: String,
+}
+
+impl Table {
+    fn new(text: &str) -> Result<Self> {
+        let (schema, name) = match text.split_once('.') {
+            Some((schema, name)) => (Some(schema), name),
+            None => (None, text),
+        };
+        if !schema.into_iter().chain([name]).all(is_name) {
+            return Err(unusable(
+                "the name of the table is not one of lower-case letters, digits and underscores, as it must be",
+            ));
+        }
+        Ok(Self {
+            schema: schema.map(str::to_owned),
+            name: name.to_owned(),
+        })
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// As it stands in a statement.
+    pub(super) fn quoted(&self) -> String {
+        self.beside(&self.name)
+    }
+
+    /// The table that holds the version of this one.
+    pub(super) fn versions(&self) -> String {
+        self.beside("abiding_schema")
+    }
+
+    fn beside(&self, name: &str) -> String {
+        let schema = self.schema.iter().map(|schema| format!("\"{schema}\"."));
+        schema.chain([format!("\"{name}\"")]).collect()
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.quoted().replace('"', ""))
+    }
+}
+
+/// Names that mean the same with quotes and without. The server cuts off what is longer than 63, and the
+/// names of the indexes are longer than that of the table.
+fn is_name(name: &str) -> bool {
+    let begins_well = name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_');
+    let is_fit = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    begins_well && name.len() <= 40 && name.chars().all(is_fit)
+}
+
+/// The URL without our own options, and those.
+fn divide(url: &str) -> (String, Vec<(&str, &str)>) {
+    let Some((base, query)) = url.split_once('?') else {
+        return (url.to_owned(), Vec::new());
+    };
+    let pairs = query.split('&').map(|pair| (pair, pair.split_once('=')));
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for (pair, option) in pairs {
+        match option {
+            Some((name, value)) if OURS.contains(&name) => ours.push((name, value)),
+            _ => theirs.push(pair),
+        }
+    }
+    let divided = if theirs.is_empty() {
+        base.to_owned()
+    } else {
+        format!("{base}?{}", theirs.join("&"))
+    };
+    (divided, ours)
+}
+
+fn unusable(what: impl Into<Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::Unavailable, "open", what)
+}
+
+/// The options of the URL that are not the driver's.
+const OURS: [&str; 5] = ["connections", "create", "durability", "patience", "table"];
