@@ -9,10 +9,9 @@ use crate::{
 const PICKED_BY_FEATURE: [&str; 3] = ["abiding", "abiding-stores", "abiding-tower"];
 
 pub(crate) fn run(_: &[String]) -> Outcome {
-    let flask = ["--features", "abiding/flask"];
-    let everything =
-        Step::cargo(&[&["clippy", "--workspace", "--all-targets"], &flask[..]].concat());
-    let documentation = Step::cargo(&[&["doc", "--workspace", "--no-deps"], &flask[..]].concat());
+    let all = ["--features", "abiding/flask,abiding-stores/full"];
+    let everything = Step::cargo(&[&["clippy", "--workspace", "--all-targets"], &all[..]].concat());
+    let documentation = Step::cargo(&[&["doc", "--workspace", "--no-deps"], &all[..]].concat());
     let mut steps = vec![
         deny(everything),
         documentation.env("RUSTDOCFLAGS", "-D warnings"),

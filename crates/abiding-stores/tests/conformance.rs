@@ -40,3 +40,44 @@ mod sqlite {
         block_on: in_scratch,
     }
 }
+
+#[cfg(test)]
+#[cfg(feature = "postgres")]
+mod postgres {
+    use std::sync::{Arc, LazyLock, OnceLock};
+
+    use abiding_stores::postgres::PostgresStore;
+    use abiding_testkit::servers::postgres::PostgresServer;
+    use tokio::runtime::{Builder, Runtime};
+
+    /// Where all connections live.
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+        let mut runtime = Builder::new_multi_thread();
+        runtime.worker_threads(2).enable_all().build().unwrap()
+    });
+    static SERVER: OnceLock<Option<(PostgresServer, Arc<PostgresStore>)>> = OnceLock::new();
+
+    /// The store of all tests; none where there is no server.
+    fn store() -> Option<Arc<PostgresStore>> {
+        let start = || {
+            let server = PostgresServer::new()?;
+            let url = server.url("postgres");
+            // On a thread of its own: this one runs a test, and so the runtime, already.
+            let open = || RUNTIME.block_on(PostgresStore::open(&url)).unwrap();
+            let store = std::thread::scope(|scope| scope.spawn(open).join().unwrap());
+            Some((server, Arc::new(store)))
+        };
+        let started = SERVER.get_or_init(start).as_ref();
+        started.map(|(_, store)| Arc::clone(store))
+    }
+
+    fn on_runtime<F: Future>(test: F) -> F::Output {
+        RUNTIME.block_on(test)
+    }
+
+    abiding_testkit::conformance! {
+        store: match store() { Some(store) => store, None => return },
+        powers: [scan, subjects, sweep],
+        block_on: on_runtime,
+    }
+}
