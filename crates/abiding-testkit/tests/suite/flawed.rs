@@ -353,14 +353,9 @@ impl Store for Flawed {
         let is_living = self.reach(&rows, key, now).is_some();
         let mut next = Some(*key);
         while let Some(key) = next.take() {
-            let Some(row) = rows
-                .get(&key)
-                .filter(|row| !self.is_over(row, now))
-                .cloned()
-            else {
+            let Some(row) = rows.remove(&key).filter(|row| !self.is_over(row, now)) else {
                 break;
             };
-            rows.remove(&key);
             match row.content {
                 Content::Alias { to, .. } if !self.has(Flaw::DeletesTheAliasOnly) => {
                     next = Some(to);
