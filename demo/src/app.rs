@@ -20,7 +20,9 @@ use crate::{
     errors::{self, Problem},
     home, inspector,
     lab::{self, Lab},
-    layout, membership, operator, organizer,
+    layout,
+    mail::{self, Mailer},
+    membership, operator, organizer,
     requests::{self, Trail},
     settings::{ProfileKind, StoreKind},
 };
@@ -40,6 +42,7 @@ pub(crate) struct Shared {
     /// Where the keys come from.
     pub(crate) keys: KeySource,
     pub(crate) lab: Lab,
+    pub(crate) mailer: Mailer,
     /// The subject of the person who may see the operator's page in production.
     pub(crate) operator: Option<String>,
     pub(crate) profile: ProfileKind,
@@ -82,6 +85,7 @@ pub(crate) fn router(app: App, sessions: Manager) -> Router {
         .merge(operator::routes(&app, sessions.clone()));
     if app.profile == ProfileKind::Development {
         pages = pages.merge(inspector::debug_routes());
+        pages = pages.merge(mail::routes());
     }
     pages
         .fallback(async || Problem::not_found())

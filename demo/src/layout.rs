@@ -24,6 +24,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Section {
     Account,
+    Code,
     Home,
     Lab,
     Membership,

@@ -14,6 +14,7 @@ mod home;
 mod inspector;
 mod lab;
 mod layout;
+mod mail;
 mod membership;
 mod operator;
 mod organizer;

@@ -10,6 +10,9 @@
 //! | `ABIDING_OPERATOR` | nobody | in production: the account (its number) that may see `/operator` |
 //! | `ABIDING_PROFILE` | `development` | `development` or `production` |
 //! | `ABIDING_TRUSTED_PROXIES` | none | whose `X-Forwarded-*` counts: networks such as `127.0.0.1, 10.0.0.0/8` |
+//! | `ABIDING_SMTP` | unset | the mail server, `smtp://user@host:587`; unset, a mailbox in the demo |
+//! | `ABIDING_SMTP_PASSWORD` | unset | its password, or `ABIDING_SMTP_PASSWORD_FILE` with it on a line |
+//! | `ABIDING_MAIL_FROM` | `demo@abiding.example` | the sender of mail |
 //! | `ABIDING_TEST_CLOCK` | unset | debug builds only: a file of seconds to be ahead |
 //! | `RUST_LOG` | `info` | what is logged, as `tracing` spells it |
 
@@ -22,8 +25,12 @@ use std::{
 use abiding_stores::keys::{KeyError, KeySource};
 
 use abiding_tower::{Network, Proxies};
+use zeroize::Zeroizing;
 
-use crate::clock::DemoClock;
+use crate::{
+    clock::DemoClock,
+    mail::{Address, MailSettings, Password, Relay},
+};
 
 /// The settings of one run.
 #[derive(Debug)]
@@ -36,6 +43,7 @@ pub(crate) struct Settings {
     pub(crate) profile: ProfileKind,
     pub(crate) proxies: Proxies,
     pub(crate) clock: DemoClock,
+    pub(crate) mail: MailSettings,
     pub(crate) log: String,
 }
 
@@ -142,6 +150,17 @@ impl Settings {
             clock: DemoClock {
                 ahead: ahead.map(PathBuf::from),
             },
+            mail: MailSettings {
+                relay: relay(variable)?,
+                password: password(variable),
+                sender: choose(
+                    variable,
+                    "ABIDING_MAIL_FROM",
+                    Address::of_the_demo(),
+                    "give one address, such as shop@example.org",
+                    |value| value.parse().ok(),
+                )?,
+            },
             log: variable("RUST_LOG").map_or_else(
                 || String::from("info"),
                 |filter| filter.to_string_lossy().into_owned(),
@@ -192,6 +211,31 @@ fn choose<T>(
         .to_str()
         .and_then(parse)
         .ok_or_else(|| SettingError::new(name, &value, remedy))
+}
+
+/// What is told of a refused address leaves its user out, who may have a password behind.
+fn relay(
+    variable: impl Fn(&'static str) -> Option<OsString>,
+) -> Result<Option<Relay>, SettingError> {
+    let Some(address) = variable("ABIDING_SMTP") else {
+        return Ok(None);
+    };
+    let address = address.to_string_lossy();
+    let told = |remedy| {
+        let host = address
+            .rsplit_once('@')
+            .map(|(_, host)| format!("…@{host}"));
+        let told = host.unwrap_or_else(|| address.clone().into_owned());
+        SettingError::new("ABIDING_SMTP", &told.into(), remedy)
+    };
+    Relay::parse(&address).map(Some).map_err(told)
+}
+
+fn password(variable: impl Fn(&'static str) -> Option<OsString>) -> Option<Password> {
+    let given = variable("ABIDING_SMTP_PASSWORD")
+        .map(|password| Password::Given(Zeroizing::new(password.to_string_lossy().into_owned())));
+    let file = || variable("ABIDING_SMTP_PASSWORD_FILE").map(|file| Password::File(file.into()));
+    given.or_else(file)
 }
 
 impl SettingError {
@@ -324,6 +368,16 @@ mod tests {
                 "ABIDING_STORE",
                 "Redis",
                 r#"ABIDING_STORE is "Redis": the stores are sqlite, memory and cookie"#,
+            ),
+            (
+                "ABIDING_MAIL_FROM",
+                "The shop",
+                r#"ABIDING_MAIL_FROM is "The shop": give one address, such as shop@example.org"#,
+            ),
+            (
+                "ABIDING_SMTP",
+                "smtp://shop:sesame@example.org",
+                r#"ABIDING_SMTP is "…@example.org": put the password into ABIDING_SMTP_PASSWORD or ABIDING_SMTP_PASSWORD_FILE"#,
             ),
             (
                 "ABIDING_PROFILE",

@@ -19,6 +19,7 @@ use crate::{
     app::{App, Shared},
     database::{Database, DatabaseError},
     lab::Lab,
+    mail::{Mailer, SmtpError},
     requests::Trail,
     settings::{ProfileKind, SettingError, Settings, StoreKind},
 };
@@ -59,6 +60,7 @@ pub(crate) fn prepare(
             sessions(SqliteStore::open(data.join("sessions.db"))?, keys, settings)?
         }
     };
+    let mailer = Mailer::new(settings, &database)?;
     let app = App::new(Shared {
         address,
         clock: settings.clock.clone(),
@@ -67,6 +69,7 @@ pub(crate) fn prepare(
         hasher: Hasher::new(),
         keys: settings.keys.clone(),
         lab: Lab::default(),
+        mailer,
         operator: settings.operator.clone(),
         profile: settings.profile,
         proxies: settings.proxies.clone(),
@@ -146,6 +149,7 @@ pub(crate) enum StartError {
         cause: DatabaseError,
     },
     Keys(KeyError),
+    Mail(SmtpError),
     Port {
         address: SocketAddr,
         cause: io::Error,
@@ -170,6 +174,7 @@ impl fmt::Display for StartError {
                 f.write_str("move it away to begin with an empty one, or name another ABIDING_DATA")
             }
             Self::Keys(error) => error.fmt(f),
+            Self::Mail(error) => error.fmt(f),
             Self::Port { address, cause } if cause.kind() == io::ErrorKind::AddrInUse => {
                 let port = address.port();
                 write!(
@@ -201,6 +206,12 @@ impl From<ConfigError> for StartError {
 impl From<KeyError> for StartError {
     fn from(error: KeyError) -> Self {
         Self::Keys(error)
+    }
+}
+
+impl From<SmtpError> for StartError {
+    fn from(error: SmtpError) -> Self {
+        Self::Mail(error)
     }
 }
 

@@ -23,6 +23,7 @@ use tower::ServiceExt as _;
 use crate::{
     app::{self, App},
     clock::DemoClock,
+    mail::{Address, MailSettings, Password, Relay},
     settings::{ProfileKind, Settings, StoreKind},
     startup,
 };
@@ -34,6 +35,13 @@ pub(crate) struct Stage {
     router: Router,
     settings: Settings,
     scratch: PathBuf,
+}
+
+/// What a stage is set with beside the usual.
+#[derive(Default)]
+struct Given {
+    faults: Option<Plan>,
+    relay: Option<Relay>,
 }
 
 /// Somebody with a cookie jar that holds one cookie.
@@ -57,7 +65,21 @@ impl Stage {
     }
 
     pub(crate) fn set_for(store: StoreKind, profile: ProfileKind, address: &str) -> Self {
-        Self::build(store, profile, address, None)
+        Self::build(store, profile, address, Given::default())
+    }
+
+    /// With mail going through the server at this address, as `shop` with a password.
+    pub(crate) fn set_with_relay(relay: &str) -> Self {
+        let given = Given {
+            relay: Some(Relay::parse(relay).unwrap()),
+            ..Given::default()
+        };
+        Self::build(
+            StoreKind::Memory,
+            ProfileKind::Development,
+            "127.0.0.1:1",
+            given,
+        )
     }
 
     /// On a memory store whose calls fail as planned.
@@ -66,11 +88,14 @@ impl Stage {
             StoreKind::Memory,
             ProfileKind::Development,
             "127.0.0.1:1",
-            Some(plan),
+            Given {
+                faults: Some(plan),
+                ..Given::default()
+            },
         )
     }
 
-    fn build(store: StoreKind, profile: ProfileKind, address: &str, faults: Option<Plan>) -> Self {
+    fn build(store: StoreKind, profile: ProfileKind, address: &str, given: Given) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!(
             "abiding-demo-{}-{}",
@@ -90,12 +115,17 @@ impl Stage {
             clock: DemoClock {
                 ahead: Some(scratch.join("clock")),
             },
+            mail: MailSettings {
+                relay: given.relay,
+                password: Some(Password::Given(String::from("open sesame").into())),
+                sender: Address::of_the_demo(),
+            },
             log: String::new(),
         };
         // The production profile makes no key by itself.
         let keys = settings.keys.load_or_create().unwrap();
         let (app, mut sessions) = startup::prepare(&settings, address.parse().unwrap()).unwrap();
-        if let Some(plan) = faults {
+        if let Some(plan) = given.faults {
             let store = Faulty::new(MemoryStore::new(), plan);
             sessions = startup::sessions(store, keys, &settings).unwrap();
         }
