@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
-use abiding::{Clock as _, Manager, Timestamp};
+use abiding::{Clock as _, Ledger, Manager, Timestamp};
 use abiding_stores::keys::KeySource;
 use abiding_tower::{ClientLayer, Proxies, SameOrigin, SessionLayer};
 use axum::{
@@ -16,6 +16,7 @@ use crate::{
     accounts::{self, Hasher},
     calendar::Date,
     clock::DemoClock,
+    code,
     database::Database,
     errors::{self, Problem},
     home, inspector,
@@ -42,6 +43,8 @@ pub(crate) struct Shared {
     /// Where the keys come from.
     pub(crate) keys: KeySource,
     pub(crate) lab: Lab,
+    /// What no visitor can undo, whatever session they put back.
+    pub(crate) ledger: Ledger,
     pub(crate) mailer: Mailer,
     /// The subject of the person who may see the operator's page in production.
     pub(crate) operator: Option<String>,
@@ -80,6 +83,7 @@ pub(crate) fn router(app: App, sessions: Manager) -> Router {
         .merge(accounts::routes())
         .merge(membership::routes())
         .merge(organizer::routes())
+        .merge(code::routes())
         .merge(inspector::routes())
         .merge(lab::routes())
         .merge(operator::routes(&app, sessions.clone()));

@@ -60,6 +60,8 @@ impl Question {
                     }
                 }
                 input id=(name) name=(name) type=(self.kind) value=[typed]
+                    // A pad of digits, on phones.
+                    inputmode=[(self.autocomplete == "one-time-code").then_some("numeric")]
                     autocomplete=(self.autocomplete) required
                     aria-describedby=[(!described.is_empty()).then_some(described)]
                     aria-invalid=[complaint.map(|_| "true")] data-testid={ "field-" (name) };

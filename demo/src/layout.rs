@@ -246,6 +246,7 @@ const NAVIGATION: &[Entry] = &[
         "nav-organizer",
         Section::Organizer,
     ),
+    ("/shop", "One-time code", "nav-code", Section::Code),
     ("/session", "My session", "nav-session", Section::Session),
     ("/lab", "Race lab", "nav-lab", Section::Lab),
     ("/operator", "Operator", "nav-operator", Section::Operator),

@@ -7,6 +7,7 @@ mod accounts;
 mod app;
 mod calendar;
 mod clock;
+mod code;
 mod database;
 mod errors;
 mod forms;
@@ -33,6 +34,7 @@ use std::{
     time::Duration,
 };
 
+use abiding::Ledger;
 use tokio::{net::TcpListener, select, signal, sync::Notify, task::JoinHandle, time::sleep};
 
 use crate::{settings::Settings, startup::StartError};
@@ -61,13 +63,25 @@ async fn run() -> Result<(), StartError> {
     let (app, sessions) = startup::prepare(&settings, address)?;
     let sweeper = abiding_tower::spawn_sweeper(sessions.clone(), SWEEP_PERIOD);
     let follower = operator::follow(&settings.keys, &sessions);
+    let tidier = tokio::spawn(tidy(app.ledger.clone()));
     let router = app::router(app, sessions);
     banner(&settings, address).map_err(StartError::Serve)?;
     let outcome = serve(listener, router).await.map_err(StartError::Serve);
     sweeper.abort();
     follower.inspect(JoinHandle::abort);
+    tidier.abort();
     tracing::info!("stopped; everything is kept for the next start");
     outcome
+}
+
+/// Removes what was counted long ago, now and then.
+async fn tidy(ledger: Ledger) {
+    loop {
+        sleep(SWEEP_PERIOD).await;
+        if let Err(error) = ledger.sweep(SWEEP_BATCH).await {
+            tracing::warn!(%error, "the ledger could not be swept; the next time may do");
+        }
+    }
 }
 
 /// Serves until the process is told to stop, then lets requests under way finish, for a while.
@@ -123,5 +137,7 @@ fn banner(settings: &Settings, address: SocketAddr) -> std::io::Result<()> {
 
 /// How long requests under way may take once the process was told to stop.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How often sessions that ended by themselves are removed.
+/// The most counts that are removed at once.
+const SWEEP_BATCH: usize = 1000;
+/// How often sessions that ended by themselves are removed, and counts.
 const SWEEP_PERIOD: Duration = Duration::from_secs(60);

@@ -8,7 +8,7 @@ use std::{
 };
 
 use abiding::{
-    Clock as _, ConfigError, Expiry, KeyRing, Manager, MemoryStore, Profile,
+    Clock as _, ConfigError, Expiry, KeyRing, Ledger, Manager, MemoryStore, Profile,
     store::{Subjects, Sweep},
 };
 use abiding_stores::{keys::KeyError, sqlite::SqliteStore};
@@ -50,6 +50,9 @@ pub(crate) fn prepare(
         ProfileKind::Development => settings.keys.load_or_create()?,
         ProfileKind::Production => settings.keys.load()?,
     };
+    // In every mode: sessions in cookies need it most.
+    let ledger = SqliteStore::open(data.join("ledger.db"))?;
+    let ledger = Ledger::with_clock(ledger, keys.clone(), settings.clock.clone());
     let sessions = match settings.store {
         StoreKind::Cookie => {
             let sign_ins = SqliteStore::open(data.join("sign-ins.db"))?;
@@ -69,6 +72,7 @@ pub(crate) fn prepare(
         hasher: Hasher::new(),
         keys: settings.keys.clone(),
         lab: Lab::default(),
+        ledger,
         mailer,
         operator: settings.operator.clone(),
         profile: settings.profile,
