@@ -2,12 +2,15 @@
 
 mod accounts;
 mod bad_input;
+mod code;
 mod devices;
 mod faults;
 mod form;
 mod inspection;
 mod lab;
+mod mail;
 mod operator;
 mod organizer;
+mod smtp_server;
 mod stage;
 mod tokens;
