@@ -5,34 +5,62 @@ use std::{
     fs::{self, File},
     path::{Path, PathBuf},
     process::Command,
+    rc::Rc,
 };
 
 use crate::{leash::Leashed, scratch::Scratch};
 
-/// One running demo; ends, and its data with it, when dropped.
+/// One running demo; ends when dropped, and its data with the last one that uses them.
 #[derive(Debug)]
 pub struct Demo {
     running: Option<Leashed>,
     profile: &'static str,
     store: &'static str,
+    /// Variables beside the usual ones.
+    variables: Vec<(&'static str, String)>,
     /// Where it listens, `http://127.0.0.1:PORT`.
     origin: String,
-    scratch: Scratch,
+    scratch: Rc<Scratch>,
 }
 
 impl Demo {
     /// Starts a demo with nothing in it, on the store of this name.
     #[must_use]
     pub fn start(store: &'static str) -> Self {
+        Self::start_with(store, &[])
+    }
+
+    /// The same with these variables in its environment.
+    #[must_use]
+    pub fn start_with(store: &'static str, variables: &[(&'static str, &str)]) -> Self {
+        let variables = variables
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()));
         let mut demo = Self {
             running: None,
             profile: "development",
             store,
-            origin: "http://127.0.0.1:0".to_owned(),
-            scratch: Scratch::new("demo"),
+            variables: variables.collect(),
+            origin: ANY_PORT.to_owned(),
+            scratch: Rc::new(Scratch::new("demo")),
         };
         demo.run();
         demo
+    }
+
+    /// Another process on the same keys and data, on a port of its own. A browser sends both the same cookies.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        let mut other = Self {
+            running: None,
+            profile: self.profile,
+            store: self.store,
+            variables: self.variables.clone(),
+            origin: ANY_PORT.to_owned(),
+            scratch: Rc::clone(&self.scratch),
+        };
+        other.run();
+        other
     }
 
     /// The address of a page.
@@ -81,6 +109,8 @@ impl Demo {
             .env("PORT", self.origin.rsplit(':').next().unwrap_or("0"))
             .env_remove("ABIDING_KEY_FILE")
             .env_remove("RUST_LOG")
+            .env_remove("ABIDING_SMTP")
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .current_dir(self.scratch.path());
         let started = Leashed::start(&mut command, &log.expect("the log can be made"), origin);
         let Some((running, origin)) = started.expect("the demo can be run") else {
@@ -98,6 +128,9 @@ impl Demo {
         self.scratch.path().join("log")
     }
 }
+
+/// Where a demo listens that was not started yet.
+const ANY_PORT: &str = "http://127.0.0.1:0";
 
 /// Finds the address in the line `listening on http://127.0.0.1:PORT`.
 fn origin(line: &str) -> Option<String> {

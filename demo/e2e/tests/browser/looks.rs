@@ -7,6 +7,7 @@ fn every_page_fits_a_phone_and_a_desk_in_light_and_dark() {
     let Some(stage) = Stage::set() else { return };
     let browser = &stage.browser;
     stage.fill_all();
+    stage.ask_for_a_code("sipho@example.org");
     for (path, page) in [
         ("/", "home"),
         ("/membership/personal", "personal"),
@@ -14,6 +15,10 @@ fn every_page_fits_a_phone_and_a_desk_in_light_and_dark() {
         ("/membership/declaration", "declaration"),
         ("/membership/payment", "payment"),
         ("/membership/review", "review"),
+        ("/shop", "shop"),
+        ("/code", "code"),
+        ("/code/verify", "code-verify"),
+        ("/mailbox", "mailbox"),
         ("/session", "session"),
         ("/lab", "lab"),
         ("/no-such-page", "not-found"),

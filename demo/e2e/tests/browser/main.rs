@@ -2,6 +2,7 @@
 //! `cargo xtask e2e` builds the demo and runs these; without a browser each says *skipped*.
 
 mod applications;
+mod code;
 mod expiry;
 mod form;
 mod hostile;

@@ -55,6 +55,16 @@ impl Stage {
         }
     }
 
+    /// Puts two packets of tea into the cart and asks for a code by e-mail.
+    pub(crate) fn ask_for_a_code(&self, address: &str) {
+        self.go("/shop");
+        self.browser.test_id("add-tea").follow();
+        self.browser.test_id("add-tea").follow();
+        self.browser.test_id("sign-in-by-mail").follow();
+        self.browser.test_id("field-address").fill(address);
+        self.browser.test_id("send-code").follow();
+    }
+
     /// Presses the button that continues.
     pub(crate) fn send(&self) {
         self.browser.test_id("continue").follow();
