@@ -97,3 +97,8 @@ pub use sweeper::{SweepPace, spawn_sweeper};
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// So do the programs of the operators' guide.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/keys.md")]
+struct Keys;
