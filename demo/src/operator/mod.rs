@@ -13,11 +13,12 @@ use abiding_stores::keys::{KeyError, KeyFile, KeySource};
 use abiding_tower::{GuardedForm, Session};
 use axum::{
     Extension, Router,
-    extract::{Path, Request, State},
+    extract::{Path, Query, Request, State},
     middleware::{Next, from_fn_with_state},
     response::{Redirect, Response},
     routing::{get, post},
 };
+use serde::Deserialize;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::{app::App, errors::Problem, layout::Page, settings::ProfileKind};
@@ -60,10 +61,17 @@ async fn only_operators(
     }
 }
 
+/// What the address says that was done.
+#[derive(Debug, Deserialize)]
+struct Told {
+    revoked: Option<String>,
+}
+
 async fn show(
     session: Session,
     State(app): State<App>,
     Extension(sessions): Extension<Manager>,
+    Query(Told { revoked }): Query<Told>,
 ) -> Result<Page, Problem> {
     let token = session.form_token().await?;
     let keys = sessions.keys().usage_at(app.now());
@@ -71,6 +79,7 @@ async fn show(
         keys: &keys,
         now: app.now(),
         rejections: &sessions.rejections(),
+        revoked: revoked.and_then(|id| id.parse().ok()),
         source: &app.keys,
         token: &token,
     }))
@@ -120,15 +129,17 @@ async fn revoke(
     _: GuardedForm,
 ) -> Result<Redirect, Problem> {
     let id = living(&sessions, &id, app.now())?.id;
-    let told = match change(&app, &sessions, move |file, now| file.revoke(id, now)).await? {
+    match change(&app, &sessions, move |file, now| file.revoke(id, now)).await? {
+        // Told by the address: the session of whoever asked for it may have ended by it.
         Ok(()) => {
             tracing::warn!(key = %id, "a session key was revoked");
-            format!("The key {id} is revoked. Whoever rested on it is signed out.")
+            Ok(Redirect::to(&format!("/operator?revoked={id}")))
         }
-        Err(error) => not_changed(&error),
-    };
-    session.flash("info", &told).await?;
-    Ok(Redirect::to("/operator"))
+        Err(error) => {
+            session.flash("info", &not_changed(&error)).await?;
+            Ok(Redirect::to("/operator"))
+        }
+    }
 }
 
 /// Changes the key file, and takes it over here at once; other processes follow.

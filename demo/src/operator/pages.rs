@@ -1,13 +1,13 @@
 //! What the operator reads: the keys and their standing, and who a revocation signs out.
 
-use abiding::{KeyStanding, KeyUsage, Rejection, Timestamp};
+use abiding::{KeyId, KeyStanding, KeyUsage, Rejection, Timestamp};
 use abiding_stores::keys::KeySource;
 use maud::{Markup, html};
 
 use crate::{
     calendar::{remaining, spelled},
     forms::hidden,
-    layout::{Page, Section, page},
+    layout::{Page, Section, notice, page},
 };
 
 /// Everything that the page tells.
@@ -15,6 +15,7 @@ pub(super) struct Overview<'a> {
     pub(super) keys: &'a [KeyUsage],
     pub(super) now: Timestamp,
     pub(super) rejections: &'a [(Rejection, u64)],
+    pub(super) revoked: Option<KeyId>,
     pub(super) source: &'a KeySource,
     pub(super) token: &'a str,
 }
@@ -30,6 +31,9 @@ pub(super) fn overview(overview: &Overview<'_>) -> Page {
         html! {
             h1 data-testid="page-title" { (title) }
             p.lead { "Keys vouch for every session. They are changed while everybody stays signed in." }
+            @if let Some(id) = overview.revoked.filter(|id| is_revoked(*id, keys)) {
+                (notice(&format!("The key {id} is revoked. Whoever rested on it is signed out.")))
+            }
             section.card aria-labelledby="keys-title" {
                 h2 #keys-title { "Keys" }
                 p.hint {
@@ -142,6 +146,12 @@ pub(super) fn confirmation(key: &KeyUsage, token: &str) -> Page {
             }
         },
     )
+}
+
+/// Whether that is so: anybody can write an address.
+fn is_revoked(id: KeyId, keys: &[KeyUsage]) -> bool {
+    let revoked = |key: &KeyUsage| key.id == id && key.standing == KeyStanding::Revoked;
+    keys.iter().any(revoked)
 }
 
 fn signed_out(standing: KeyStanding) -> &'static str {

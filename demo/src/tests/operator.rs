@@ -58,6 +58,8 @@ async fn a_revocation_says_who_is_signed_out_and_does_it_when_confirmed() {
         let stage = Stage::set(store);
         let (mut operator, mut user) = (stage.visitor(), stage.visitor());
         user.sign_in(THANDI).await;
+        // The operator's own session rests on the key, too.
+        operator.fill().await;
         let old = key(&mut operator, "signing").await.unwrap();
         let path = format!("/operator/keys/{old}/revoke");
         let page = operator.get(&path).await;
@@ -65,9 +67,11 @@ async fn a_revocation_says_who_is_signed_out_and_does_it_when_confirmed() {
         assert!(user.is_signed_in().await, "asking changes nothing, {store}");
 
         let page = operator.post(&path, &[]).await;
-        assert_eq!(page.location, "/operator", "{}", page.body);
+        assert_eq!(page.location, format!("/operator?revoked={old}"));
         assert!(!user.is_signed_in().await, "{store}");
-        let page = operator.get("/operator").await;
+        let page = operator.get(&page.location).await;
+        let notice = page.text("notice").unwrap();
+        assert!(notice.contains(&old) && notice.contains("is revoked"));
         assert_eq!(page.text("id-revoked"), Some(old.as_str()));
         assert_ne!(page.text("id-signing"), Some(old.as_str()));
         assert_ne!(page.text("rejected-RevokedKey"), Some("0"), "{store}");
