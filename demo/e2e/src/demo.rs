@@ -107,6 +107,7 @@ impl Demo {
             .env("ABIDING_STORE", self.store)
             .env("ABIDING_TEST_CLOCK", self.clock())
             .env("PORT", self.origin.rsplit(':').next().unwrap_or("0"))
+            .env_remove("ABIDING_KEY")
             .env_remove("ABIDING_KEY_FILE")
             .env_remove("RUST_LOG")
             .env_remove("ABIDING_SMTP")

@@ -21,6 +21,7 @@ fn every_page_fits_a_phone_and_a_desk_in_light_and_dark() {
         ("/mailbox", "mailbox"),
         ("/session", "session"),
         ("/lab", "lab"),
+        ("/operator", "operator"),
         ("/no-such-page", "not-found"),
     ] {
         for (size, (width, height)) in [("desk", (1280, 900)), ("phone", (390, 844))] {

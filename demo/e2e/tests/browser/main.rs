@@ -7,6 +7,7 @@ mod expiry;
 mod form;
 mod hostile;
 mod keyboard;
+mod keys;
 mod lab;
 mod looks;
 mod membership;
