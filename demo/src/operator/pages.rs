@@ -59,10 +59,10 @@ pub(super) fn overview(overview: &Overview<'_>) -> Page {
                         div.actions {
                             button.primary type="submit" data-testid="rotate-key" { "Rotate" }
                         }
-                    }
-                    p.hint {
-                        "A new key is known to every process before it signs. The old one goes on verifying \
-                         what it made until the last of it has ended."
+                        p.hint {
+                            "A new key is known to every process before it signs. The old one goes on verifying \
+                             what it made until the last of it has ended."
+                        }
                     }
                 } @else {
                     p.hint data-testid="rotate-elsewhere" {
