@@ -36,6 +36,11 @@ impl Complaint {
         let message = message.into();
         Self { field, message }
     }
+
+    /// About the whole form: it has no token that this session was given.
+    pub(crate) fn stale() -> Self {
+        Self::new("main", STALE)
+    }
 }
 
 impl Question {
@@ -75,19 +80,6 @@ pub(crate) fn hidden(token: &str) -> Markup {
     html! { input type="hidden" name=(FORM_TOKEN) value=(token); }
 }
 
-/// On top of a form that came without a token of its session, and is shown again as it was typed.
-pub(crate) fn not_accepted() -> Markup {
-    html! {
-        section.summary role="alert" tabindex="-1" aria-labelledby="summary-title" data-testid="error-summary" {
-            h2 #summary-title { "This was not accepted yet" }
-            p {
-                "Somebody signed in or out in this browser since the page was opened, or the page is not \
-                 one of ours. What was typed is still here: look at it, and send it again if it is yours."
-            }
-        }
-    }
-}
-
 /// What was typed, and whether the page it was typed into is as old as the session: if not, the person
 /// is to look it over and to send it again.
 pub(crate) fn opened<T: DeserializeOwned>(
@@ -96,7 +88,7 @@ pub(crate) fn opened<T: DeserializeOwned>(
     match sent {
         Ok(GuardedForm(typed)) => Ok((typed, Ok(()))),
         Err(refusal) => match refusal.typed().filter(|_| refusal.forged()) {
-            Some(typed) => Ok((typed, Err(vec![Complaint::new("main", STALE)]))),
+            Some(typed) => Ok((typed, Err(vec![Complaint::stale()]))),
             None => Err(refusal.into()),
         },
     }

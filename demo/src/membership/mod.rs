@@ -24,7 +24,12 @@ use axum::{
 };
 use serde::{Deserialize, de::IgnoredAny};
 
-use crate::{app::App, calendar::Date, errors::Problem, forms::Sent};
+use crate::{
+    app::App,
+    calendar::Date,
+    errors::Problem,
+    forms::{Complaint, Sent},
+};
 
 use self::{
     answers::Answers,
@@ -96,11 +101,15 @@ async fn save(
     let form = match form {
         Ok(GuardedForm(form)) => form,
         Err(refusal) if refusal.forged() => {
-            let (status, reason) = match session.standing().await? {
-                Standing::Ended(_) => (StatusCode::CONFLICT, Reason::EndedBeforeSaving),
-                _ => (StatusCode::FORBIDDEN, Reason::NotAccepted),
+            let (status, reason, complaints) = match session.standing().await? {
+                Standing::Ended(_) => (StatusCode::CONFLICT, Reason::EndedBeforeSaving, vec![]),
+                _ => (
+                    StatusCode::FORBIDDEN,
+                    Reason::NotAccepted,
+                    vec![Complaint::stale()],
+                ),
             };
-            return again(status, refusal.fields(), &[], reason).await;
+            return again(status, refusal.fields(), &complaints, reason).await;
         }
         Err(refusal) => return Err(refusal.into()),
     };
@@ -163,7 +172,7 @@ async fn review(session: Session, State(app): State<App>) -> Result<Response, Pr
     };
     Submission::begin(&session).await?;
     let token = session.form_token().await?;
-    Ok(pages::review(&answers, &identity, &token, false).into_response())
+    Ok(pages::review(&answers, &identity, &[], &token).into_response())
 }
 
 /// Submits: writes one application, however often the button was pressed.
@@ -188,7 +197,7 @@ async fn send(
     };
     if forged {
         let token = session.form_token().await?;
-        let page = pages::review(&answers, &identity, &token, true);
+        let page = pages::review(&answers, &identity, &[Complaint::stale()], &token);
         return Ok((StatusCode::FORBIDDEN, page).into_response());
     }
     let Some(submission) = submission else {

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use crate::{
     calendar::{Date, spelled},
-    forms::{Complaint, hidden, not_accepted, summary},
+    forms::{Complaint, hidden, summary},
     layout::{Page, Section, notice, page},
 };
 
@@ -44,8 +44,11 @@ pub(crate) fn step(
     today: Date,
     token: &str,
 ) -> Page {
-    let wrong = !complaints.is_empty() || reason == Reason::NotAccepted;
-    let error = if wrong { "Error: " } else { "" };
+    let error = if complaints.is_empty() { "" } else { "Error: " };
+    let kept = match reason {
+        Reason::NotAccepted => "What you typed was not saved yet.",
+        _ => "What you typed was saved as it is.",
+    };
     page(
         &format!("{error}{}", step.title),
         Some(Section::Membership),
@@ -54,33 +57,37 @@ pub(crate) fn step(
             h1 data-testid="page-title" { (step.title) }
             p.lead { (step.lead) }
             @match reason {
-                Reason::Asked => {}
+                Reason::Asked | Reason::NotAccepted => {}
                 Reason::EndedBeforeSaving => (notice(
                     "Your session has ended, so this was not saved yet. What you typed is still below: \
                      continue to begin a new session with it."
                 )),
                 Reason::EndedMeanwhile => (notice("Your session has ended. The form begins anew.")),
                 Reason::NeededFor(title) => (notice(&format!("“{title}” needs this step first."))),
-                Reason::NotAccepted => (not_accepted()),
             }
-            (summary(complaints, |name| target(step, name), "What you typed was saved as it is."))
+            (summary(complaints, |name| target(step, name), kept))
             (form(step, answers, complaints, reason, today, token))
         },
     )
 }
 
 /// Everything at a glance, and the button that submits.
-/// `forged` says that it was sent without a token of this session.
-pub(crate) fn review(answers: &Answers, identity: &Identity, token: &str, forged: bool) -> Page {
+pub(crate) fn review(
+    answers: &Answers,
+    identity: &Identity,
+    complaints: &[Complaint],
+    token: &str,
+) -> Page {
     let title = "Review and submit";
+    let error = if complaints.is_empty() { "" } else { "Error: " };
     page(
-        &format!("{}{title}", if forged { "Error: " } else { "" }),
+        &format!("{error}{title}"),
         Some(Section::Membership),
         html! {
             (progress(REVIEW))
             h1 data-testid="page-title" { (title) }
             p.lead { "Nothing has been sent yet. Every step can still be changed." }
-            @if forged { (not_accepted()) }
+            (summary(complaints, str::to_owned, "Nothing was submitted."))
             @for step in STEPS {
                 section.card aria-labelledby={ "review-" (step.slug) } {
                     div.heading {
