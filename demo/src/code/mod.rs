@@ -14,7 +14,7 @@ mod pages;
 mod post;
 mod shop;
 
-use abiding_tower::{FormRefusal, GuardedForm, Session};
+use abiding_tower::Session;
 use axum::{
     Router,
     extract::State,
@@ -22,7 +22,7 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
     routing::{get, post},
 };
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::Deserialize;
 
 use crate::{
     accounts::{
@@ -31,6 +31,7 @@ use crate::{
     },
     app::App,
     errors::Problem,
+    forms::{Sent, opened},
     mail::Address,
 };
 
@@ -61,14 +62,14 @@ async fn start(session: Session) -> Result<Response, Problem> {
 async fn ask(
     session: Session,
     State(app): State<App>,
-    form: Sent<Ask>,
+    sent: Sent<Ask>,
 ) -> Result<Response, Problem> {
-    let (Ask { address }, ours) = read(form)?;
+    let (Ask { address }, fresh) = opened(sent)?;
     let token = session.form_token().await?;
-    match address.parse() {
-        Ok(to) if ours => send(&session, &app, to).await,
-        Ok(_) => Ok(pages::ask(&address, Asking::NotAccepted, &token)),
-        Err(_) => Ok(pages::ask(&address, Asking::NoAddress, &token)),
+    match (fresh, address.parse()) {
+        (Ok(()), Ok(to)) => send(&session, &app, to).await,
+        (Ok(()), Err(_)) => Ok(pages::ask(&address, Asking::NoAddress, &token)),
+        (Err(_), _) => Ok(pages::ask(&address, Asking::Stale, &token)),
     }
 }
 
@@ -76,14 +77,14 @@ async fn ask(
 async fn resend(
     session: Session,
     State(app): State<App>,
-    form: Sent<Ask>,
+    sent: Sent<Ask>,
 ) -> Result<Response, Problem> {
-    let (Ask { address }, ours) = read(form)?;
+    let (Ask { address }, fresh) = opened(sent)?;
     let token = session.form_token().await?;
-    match Challenge::load(&session).await? {
-        Some(challenge) if ours => send(&session, &app, challenge.address).await,
-        Some(_) => Ok(pages::ask(&address, Asking::NotAccepted, &token)),
-        None => Ok(pages::ask(&address, Asking::EndedBefore, &token)),
+    match (fresh, Challenge::load(&session).await?) {
+        (Ok(()), Some(challenge)) => send(&session, &app, challenge.address).await,
+        (Err(_), Some(_)) => Ok(pages::ask(&address, Asking::Stale, &token)),
+        (_, None) => Ok(pages::ask(&address, Asking::EndedBefore, &token)),
     }
 }
 
@@ -126,16 +127,16 @@ async fn verify(
     session: Session,
     State(app): State<App>,
     headers: HeaderMap,
-    form: Sent<Typed>,
+    sent: Sent<Typed>,
 ) -> Result<Response, Problem> {
-    let (Typed { code, address }, ours) = read(form)?;
+    let (Typed { code, address }, fresh) = opened(sent)?;
     let token = session.form_token().await?;
     let Some(challenge) = Challenge::load(&session).await? else {
         return Ok(pages::ask(&address, Asking::EndedBefore, &token));
     };
-    let verdict = match ours {
-        true => judge(&app, &challenge, &code).await?,
-        false => Verdict::NotAccepted,
+    let verdict = match fresh {
+        Ok(()) => judge(&app, &challenge, &code).await?,
+        Err(_) => Verdict::Stale,
     };
     if verdict != Verdict::Right {
         return Ok(pages::verify(&challenge, verdict, &code, &token, &app));
@@ -195,17 +196,6 @@ async fn account_of(app: &App, address: &Address) -> Result<User, Problem> {
         }
     }
 }
-
-/// What was typed, and whether the form was one of ours: otherwise it is shown again.
-fn read<T: Default + DeserializeOwned>(form: Sent<T>) -> Result<(T, bool), Problem> {
-    match form {
-        Ok(GuardedForm(typed)) => Ok((typed, true)),
-        Err(refusal) if refusal.forged() => Ok((refusal.typed().unwrap_or_default(), false)),
-        Err(refusal) => Err(refusal.into()),
-    }
-}
-
-type Sent<T> = Result<GuardedForm<T>, FormRefusal>;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]

@@ -13,7 +13,7 @@ use crate::{
     accounts::SignedIn,
     app::App,
     calendar::remaining,
-    forms::{Complaint, Question, hidden, not_accepted, summary},
+    forms::{Complaint, Question, hidden, summary},
     layout::{Page, Section, notice, page},
 };
 
@@ -32,8 +32,8 @@ pub(super) enum Asking {
     First,
     /// What was typed is none.
     NoAddress,
-    /// The form was none of ours.
-    NotAccepted,
+    /// The page is older than the session.
+    Stale,
 }
 
 /// What became of a code.
@@ -42,11 +42,11 @@ pub(super) enum Verdict {
     Expired,
     /// Guessed at too often.
     Locked,
-    /// The form was none of ours: nothing was looked at.
-    NotAccepted,
     /// Used, or replaced by another.
     Over,
     Right,
+    /// The page is older than the session: nothing was looked at.
+    Stale,
     /// What was typed is no code at all: that is no guess.
     Unreadable,
     /// It was not typed yet.
@@ -139,7 +139,7 @@ pub(super) fn ask(typed: &str, asking: Asking, token: &str) -> Response {
     let (status, complaints) = match asking {
         Asking::First => (StatusCode::OK, vec![]),
         Asking::EndedBefore => (StatusCode::CONFLICT, vec![]),
-        Asking::NotAccepted => (StatusCode::FORBIDDEN, vec![]),
+        Asking::Stale => (StatusCode::FORBIDDEN, vec![Complaint::stale()]),
         Asking::NoAddress => {
             let message = "Enter an e-mail address such as name@example.org";
             (
@@ -153,8 +153,7 @@ pub(super) fn ask(typed: &str, asking: Asking, token: &str) -> Response {
             Asking::EndedBefore => (notice(
                 "Your session has ended, and the code that it waited for with it. Ask for a new one."
             )),
-            Asking::First | Asking::NoAddress => {}
-            Asking::NotAccepted => (not_accepted()),
+            Asking::First | Asking::NoAddress | Asking::Stale => {}
         }
         (summary(&complaints, str::to_owned, "No code was sent."))
         form.card method="post" action="/code" novalidate data-testid="ask" {
@@ -244,30 +243,30 @@ pub(super) fn verify(
     app: &App,
 ) -> Response {
     let now = app.now();
-    let (status, title, complaint) = match verdict {
-        Verdict::Expired => (StatusCode::GONE, "This code has expired", None),
-        Verdict::Locked => (StatusCode::TOO_MANY_REQUESTS, "Too many wrong codes", None),
-        Verdict::NotAccepted => (StatusCode::FORBIDDEN, "Enter your code", None),
-        Verdict::Over => (StatusCode::GONE, "This code was used already", None),
-        Verdict::Right | Verdict::Waiting => (StatusCode::OK, "Enter your code", None),
-        Verdict::Unreadable => (
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "Enter your code",
-            Some(String::from("Enter the six digits of the code")),
+    let about = |message: &str| vec![Complaint::new("code", message)];
+    let (status, title, complaints) = match verdict {
+        Verdict::Expired => (StatusCode::GONE, "This code has expired", vec![]),
+        Verdict::Locked => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "Too many wrong codes",
+            vec![],
         ),
-        Verdict::Wrong { left } => (
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "Enter your code",
-            Some(match left {
-                1 => String::from("This is not the code: you can try once more"),
-                left => format!("This is not the code: you can try {left} more times"),
-            }),
-        ),
+        Verdict::Over => (StatusCode::GONE, "This code was used already", vec![]),
+        Verdict::Right | Verdict::Waiting => (StatusCode::OK, ENTER, vec![]),
+        Verdict::Stale => (StatusCode::FORBIDDEN, ENTER, vec![Complaint::stale()]),
+        Verdict::Unreadable => {
+            let complaints = about("Enter the six digits of the code");
+            (StatusCode::UNPROCESSABLE_ENTITY, ENTER, complaints)
+        }
+        Verdict::Wrong { left: 1 } => {
+            let complaints = about("This is not the code: you can try once more");
+            (StatusCode::UNPROCESSABLE_ENTITY, ENTER, complaints)
+        }
+        Verdict::Wrong { left } => {
+            let message = format!("This is not the code: you can try {left} more times");
+            (StatusCode::UNPROCESSABLE_ENTITY, ENTER, about(&message))
+        }
     };
-    let complaints: Vec<_> = complaint
-        .map(|text| Complaint::new("code", text))
-        .into_iter()
-        .collect();
     let main = html! {
         @match verdict {
             Verdict::Expired => (ended("A code works for ten minutes, and these are over.")),
@@ -276,11 +275,7 @@ pub(super) fn verify(
                 "A code works once. Was it you, in another window? Then you are signed in there. \
                  Or was it replaced? Then the code in your latest mail is the one that works."
             )),
-            Verdict::NotAccepted => {
-                (not_accepted())
-                (question(challenge, typed, &[], now, token))
-            }
-            Verdict::Right | Verdict::Unreadable | Verdict::Waiting | Verdict::Wrong { .. } => {
+            Verdict::Right | Verdict::Stale | Verdict::Unreadable | Verdict::Waiting | Verdict::Wrong { .. } => {
                 (summary(&complaints, str::to_owned, "The code is in the mail that you got last."))
                 (question(challenge, typed, &complaints, now, token))
             }
@@ -361,6 +356,8 @@ fn titled(title: &str, is_error: bool, main: &Markup) -> Page {
         html! { h1 data-testid="page-title" { (title) } (main) },
     )
 }
+
+const ENTER: &str = "Enter your code";
 
 const ADDRESS: Question = Question {
     name: "address",
