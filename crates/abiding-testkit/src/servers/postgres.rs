@@ -128,6 +128,11 @@ impl PostgresServer {
             .status();
     }
 
+    /// Where all its files lie, its log among them.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], self.port))
