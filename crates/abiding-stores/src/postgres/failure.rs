@@ -1,6 +1,6 @@
 //! What can go wrong with a database server, told with its place and the remedy, never with a password.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, io, time::Duration};
 
 use abiding::{Error, ErrorKind};
 use tokio_postgres::error::SqlState;
@@ -45,7 +45,7 @@ impl Failure {
             Self::Database(cause) => {
                 cause.is_closed() || self.code().is_some_and(|code| LEAVING.contains(code)) || {
                     let source = std::error::Error::source(cause);
-                    source.is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
+                    source.is_some_and(<dyn std::error::Error>::is::<io::Error>)
                 }
             }
             Self::Late(_) | Self::Refused(_) => false,
@@ -126,30 +126,37 @@ fn explain(cause: &tokio_postgres::Error) -> (ErrorKind, &'static str) {
 /// What went wrong before or beside the server's own answer.
 fn explain_way(cause: &tokio_postgres::Error) -> (ErrorKind, &'static str) {
     let source = std::error::Error::source(cause);
-    let io = source.and_then(|source| source.downcast_ref::<std::io::Error>());
-    let what = match io.map(std::io::Error::kind) {
-        // The driver's word for a server that only reads, when one that writes was asked for.
-        Some(std::io::ErrorKind::PermissionDenied) => READ_ONLY,
-        Some(_) => "cannot be reached: it must be running, and the host and the port must be right",
-        None if cause.is_closed() => "closed the connection; it may be restarting",
-        None => match cause.to_string() {
-            said if said.starts_with("authentication") => {
-                "asks for a password, and the URL has none"
-            }
-            said if said.contains("deserializing") => {
-                return (
-                    ErrorKind::Corrupt,
-                    "holds a row that this library did not write",
-                );
-            }
-            said if said.contains("TLS") => {
-                "and this program agree on no TLS: look at `sslmode` in the URL"
-            }
-            _ => "did not answer as PostgreSQL does",
-        },
+    if let Some(io) = source.and_then(|source| source.downcast_ref::<io::Error>()) {
+        let what = match io.kind() {
+            // The driver's word for a server that only reads, when one that writes was asked for.
+            io::ErrorKind::PermissionDenied => READ_ONLY,
+            io::ErrorKind::BrokenPipe
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::UnexpectedEof => CLOSED,
+            _ => "cannot be reached: it must be running, and the host and the port must be right",
+        };
+        return (ErrorKind::Unavailable, what);
+    }
+    // The driver has no other way to tell these apart than its words.
+    let said = [Some(cause.to_string()), source.map(ToString::to_string)];
+    let told = |words| said.iter().flatten().any(|said| said.contains(words));
+    if told("deserializing") {
+        return (
+            ErrorKind::Corrupt,
+            "holds a row that this library did not write",
+        );
+    }
+    let what = match () {
+        () if cause.is_closed() => CLOSED,
+        () if told("password missing") => "asks for a password, and the URL has none",
+        () if told("TLS") => "and this program agree on no TLS: look at `sslmode` in the URL",
+        () => "did not answer as PostgreSQL does",
     };
     (ErrorKind::Unavailable, what)
 }
+
+const CLOSED: &str = "closed the connection: it may be restarting, or be no PostgreSQL";
 
 /// Of a server that only reads.
 pub(super) const READ_ONLY: &str = "is a replica that only reads: give the URL of the primary, or of all servers, divided by commas";
@@ -217,7 +224,7 @@ const REMEDIES: &[(SqlState, &str)] = &[
 
 /// Whole classes of codes, for what has no line of its own.
 const CLASSES: [(&str, &str); 4] = [
-    ("08", "closed the connection; it may be restarting"),
+    ("08", CLOSED),
     (
         "28",
         "does not admit this user: look at the user and the password in the URL",

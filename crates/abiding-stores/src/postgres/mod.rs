@@ -50,6 +50,9 @@ mod schema;
 mod statements;
 mod sweep;
 
+#[cfg(test)]
+mod tests;
+
 use std::{fmt, process};
 
 use abiding::{
