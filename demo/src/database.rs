@@ -124,6 +124,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0002_accounts.sql"),
     include_str!("../migrations/0003_organizer.sql"),
     include_str!("../migrations/0004_mail.sql"),
+    include_str!("../migrations/0005_proven_address.sql"),
 ];
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use abiding::Timestamp;
-use rusqlite::{OptionalExtension as _, Row, named_params};
+use rusqlite::{Connection, OptionalExtension as _, Row, TransactionBehavior, named_params};
 
 use crate::database::{Database, DatabaseError};
 
@@ -102,6 +102,26 @@ pub(super) async fn set_password(
         .await
 }
 
+/// Notes that the user has shown to own their address. Whoever chose a password before that had not:
+/// it goes, the first time. Answers whether one did.
+pub(crate) async fn prove(
+    database: &Database,
+    id: UserId,
+    now: Timestamp,
+) -> Result<bool, DatabaseError> {
+    let prove = move |connection: &mut Connection| {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let drop_password = "UPDATE user SET password = NULL
+            WHERE id = ? AND proven_at IS NULL AND password IS NOT NULL";
+        let dropped = transaction.execute(drop_password, [id.0])?;
+        let note = "UPDATE user SET proven_at = ? WHERE id = ? AND proven_at IS NULL";
+        transaction.execute(note, (now.as_millis(), id.0))?;
+        transaction.commit()?;
+        Ok(dropped > 0)
+    };
+    database.run(prove).await
+}
+
 fn user(row: &Row<'_>) -> rusqlite::Result<User> {
     Ok(User {
         id: UserId(row.get(0)?),
@@ -113,6 +133,26 @@ fn user(row: &Row<'_>) -> rusqlite::Result<User> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_password_from_before_the_address_was_proven_goes_once() {
+        let database = Database::in_memory();
+        let now = Timestamp::from_millis(1);
+        let hash = || Some(String::from("a hash"));
+        let kept = async || {
+            let found = find_with_hash(&database, "zola@example.org").await;
+            found.unwrap().unwrap().1
+        };
+        let zola = add(&database, "zola@example.org", "Zola", hash(), now);
+        let zola = zola.await.unwrap().unwrap().id;
+        assert!(prove(&database, zola, now).await.unwrap());
+        assert_eq!(kept().await, None);
+        set_password(&database, zola, String::from("another"))
+            .await
+            .unwrap();
+        assert!(!prove(&database, zola, now).await.unwrap());
+        assert_eq!(kept().await.as_deref(), Some("another"));
+    }
 
     #[tokio::test]
     async fn an_address_has_one_account_however_it_is_written() {

@@ -10,6 +10,7 @@
 
 mod challenge;
 mod limits;
+mod owner;
 mod pages;
 mod post;
 mod shop;
@@ -25,10 +26,7 @@ use axum::{
 use serde::Deserialize;
 
 use crate::{
-    accounts::{
-        SignedIn, Stay, enter,
-        users::{self, User},
-    },
+    accounts::SignedIn,
     app::App,
     errors::Problem,
     forms::{Sent, opened},
@@ -141,15 +139,8 @@ async fn verify(
     if verdict != Verdict::Right {
         return Ok(pages::verify(&challenge, verdict, &code, &token, &app));
     }
-    let user = account_of(&app, &challenge.address).await?;
     Challenge::forget(&session);
-    enter(&session, &user, Stay::Browser, &headers).await?;
-    session
-        .flash(
-            "info",
-            "You are signed in, and your cart is as you left it.",
-        )
-        .await?;
+    owner::enter(&session, &app, &challenge.address, &headers).await?;
     Ok(Redirect::to("/shop").into_response())
 }
 
@@ -183,18 +174,6 @@ async fn standing(app: &App, challenge: &Challenge) -> abiding::Result<Verdict> 
     } else {
         Verdict::Waiting
     })
-}
-
-/// The account of whoever reads the mail of this address; made when they first come.
-async fn account_of(app: &App, address: &Address) -> Result<User, Problem> {
-    let (database, email) = (&app.database, address.as_str());
-    match users::add(database, email, address.name(), None, app.now()).await? {
-        Some(user) => Ok(user),
-        None => {
-            let known = users::find(database, email).await?;
-            known.ok_or_else(Problem::internal)
-        }
-    }
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -255,6 +255,44 @@ async fn a_code_is_for_the_session_that_asked() {
 }
 
 #[tokio::test]
+async fn who_proves_an_address_shares_the_account_with_nobody_who_did_not() {
+    for store in STORES {
+        let stage = Stage::set(store);
+        let (mut squatter, mut owner) = (stage.visitor(), stage.visitor());
+        let account = [
+            ("name", "Squatter"),
+            ("email", ZOLA),
+            ("password", "quite long enough"),
+        ];
+        let registered = squatter.post("/register", &account).await;
+        assert_eq!(
+            registered.status,
+            StatusCode::SEE_OTHER,
+            "{}",
+            registered.body
+        );
+        ask(&mut owner, ZOLA).await;
+        assert_eq!(
+            type_in(&mut owner, &code(&stage).await).await.location,
+            "/shop"
+        );
+        let shop = owner.get("/shop").await;
+        assert!(
+            shop.text("flash").unwrap().starts_with("The password"),
+            "{store}"
+        );
+
+        assert_eq!(squatter.get("/shop").await.text("visitor"), None, "{store}");
+        let again = squatter.post("/sign-in", &account).await;
+        assert_eq!(again.status, StatusCode::UNPROCESSABLE_ENTITY, "{store}");
+        assert!(
+            owner.get("/shop").await.text("visitor").is_some(),
+            "{store}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_known_address_is_answered_as_an_unknown_one() {
     let stage = Stage::set(StoreKind::Memory);
     let mut visitor = stage.visitor();
