@@ -24,7 +24,7 @@ pub(super) enum Leave {
     Granted(Duration),
     /// Too many went to this mailbox within the hour.
     Exhausted,
-    /// One went a moment ago: not before this pause is over.
+    /// One went a moment ago: not before a pause is over, this long at most.
     Paused(Duration),
 }
 
@@ -41,15 +41,14 @@ impl Limits<'_> {
     /// Asks for leave to send a letter; at most one letter at a time has it.
     pub(super) async fn ask_leave(self, to: &Address) -> abiding::Result<Leave> {
         let sent = self.0.peek(&letters(to)).await?;
-        let pause = FIRST_PAUSE * 2_u32.saturating_pow(sent);
         if sent >= LETTERS_AN_HOUR {
             return Ok(Leave::Exhausted);
         }
-        let granted = self.0.claim(&leave(to), pause).await?;
-        Ok(if granted {
-            Leave::Granted(pause)
-        } else {
-            Leave::Paused(pause)
+        let granted = self.0.claim(&leave(to), pause_after(sent)).await?;
+        Ok(match granted {
+            true => Leave::Granted(pause_after(sent)),
+            // It began with the last letter, if that is not under way still.
+            false => Leave::Paused(pause_after(sent.saturating_sub(1))),
         })
     }
 
@@ -88,6 +87,11 @@ impl Limits<'_> {
     pub(super) async fn is_over(self, challenge: &Challenge) -> abiding::Result<bool> {
         Ok(self.0.peek(&end(challenge)).await? > 0)
     }
+}
+
+/// How long nobody gets another letter when so many went before this one.
+fn pause_after(sent: u32) -> Duration {
+    FIRST_PAUSE * 2_u32.saturating_pow(sent)
 }
 
 fn letters(to: &Address) -> String {

@@ -211,7 +211,7 @@ pub(super) fn unsent(
         section.card role="alert" data-testid="unsent" {
             p { (advice) }
             @if let Unsent::Paused(_) = unsent {
-                p { "Another can be asked for in " (countdown("pause", pause)) "." }
+                p { "Another can be asked for in " (countdown("pause", pause)) " at the latest." }
             }
             @if waiting.is_some() {
                 p { "The code that you were sent before still works." }

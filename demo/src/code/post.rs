@@ -19,7 +19,7 @@ pub(super) enum Unsent {
     Exhausted,
     /// The mail server cannot take it now.
     Later,
-    /// The last one is younger than this pause.
+    /// The last one left a moment ago: the pause is over after this time at the latest.
     Paused(Duration),
     /// The mail server takes nothing for this address.
     Refused,

@@ -136,6 +136,36 @@ async fn a_code_that_cannot_be_replaced_still_works() {
     assert_eq!(type_in(&mut visitor, &code).await.location, "/shop");
 }
 
+#[tokio::test]
+async fn a_letter_counts_also_when_its_visitor_has_gone() {
+    let server = SmtpServer::start(Manner::Accepts).await;
+    let stage = Stage::set_with_relay(&server.url());
+    let mut visitor = stage.visitor();
+    tokio::select! {
+        biased;
+        () = server.recipient() => {}
+        page = visitor.post("/code", ADDRESS) => panic!("answered before the letter: {}", page.status),
+    }
+    let ledger = &stage.app.ledger;
+    while ledger.peek("code letters zola@example.org").await.unwrap() == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(server.letters().len(), 1);
+    for (second, status) in [
+        (0, StatusCode::TOO_MANY_REQUESTS),
+        (31, StatusCode::SEE_OTHER),
+        // The second pause is the longer one.
+        (62, StatusCode::TOO_MANY_REQUESTS),
+    ] {
+        stage.at_second(second);
+        assert_eq!(
+            visitor.post("/code", ADDRESS).await.status,
+            status,
+            "{second}"
+        );
+    }
+}
+
 async fn type_in(visitor: &mut Visitor<'_>, code: &str) -> Page {
     visitor.post("/code/verify", &[("code", code)]).await
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
     net::{TcpListener, TcpStream},
+    sync::Notify,
 };
 
 /// How the server takes the next conversation.
@@ -23,6 +24,7 @@ pub(crate) enum Manner {
 pub(crate) struct SmtpServer {
     pub(crate) port: u16,
     told: Arc<Mutex<Told>>,
+    named: Arc<Notify>,
 }
 
 struct Told {
@@ -40,15 +42,16 @@ impl SmtpServer {
             commands: Vec::new(),
             letters: Vec::new(),
         }));
-        let shared = Arc::clone(&told);
+        let named = Arc::new(Notify::new());
+        let (shared, naming) = (Arc::clone(&told), Arc::clone(&named));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let manner = shared.lock().unwrap().manner;
                 // A client that gives up is what some tests are about.
-                let _ = converse(stream, manner, &shared).await;
+                let _ = converse(stream, manner, &shared, &naming).await;
             }
         });
-        Self { port, told }
+        Self { port, told, named }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -57,6 +60,11 @@ impl SmtpServer {
 
     pub(crate) fn turn(&self, manner: Manner) {
         self.told.lock().unwrap().manner = manner;
+    }
+
+    /// Waits until a recipient is named.
+    pub(crate) async fn recipient(&self) {
+        self.named.notified().await;
     }
 
     /// What it was told, but for the letters.
@@ -69,7 +77,12 @@ impl SmtpServer {
     }
 }
 
-async fn converse(stream: TcpStream, manner: Manner, told: &Mutex<Told>) -> std::io::Result<()> {
+async fn converse(
+    stream: TcpStream,
+    manner: Manner,
+    told: &Mutex<Told>,
+    named: &Notify,
+) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
     if let Manner::Hangs = manner {
         // Until the client hangs up.
@@ -81,6 +94,9 @@ async fn converse(stream: TcpStream, manner: Manner, told: &Mutex<Told>) -> std:
         let command = std::mem::take(&mut line).trim_end().to_owned();
         told.lock().unwrap().commands.push(command.clone());
         let verb = command.split([' ', ':']).next().unwrap_or_default();
+        if verb == "RCPT" {
+            named.notify_one();
+        }
         let answer = match (verb, manner) {
             ("EHLO", _) => "250-mail.example.org\r\n250-8BITMIME\r\n250 AUTH PLAIN",
             ("AUTH", _) => "235 welcome",

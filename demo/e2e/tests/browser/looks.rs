@@ -59,6 +59,25 @@ fn errors_are_pictured_as_well() {
             .screenshot(&format!("personal-errors-{theme}"));
     }
     assert!(stage.browser.has("error-summary"));
+    stage.ask_for_a_code("sipho@example.org");
+    for (picture, testid, title) in [
+        ("code-paused", "resend", "A code is on its way"),
+        ("code-unreadable", "to-verify", "Enter your code"),
+    ] {
+        stage.browser.test_id(testid).follow();
+        if stage.browser.has("submit-code") {
+            stage.browser.test_id("submit-code").follow();
+        }
+        assert_eq!(stage.browser.test_id("page-title").text(), title);
+        for (theme, dark) in [("light", false), ("dark", true)] {
+            stage.browser.prefer_dark(dark);
+            stage.browser.screenshot(&format!("{picture}-{theme}"));
+        }
+    }
+    stage.demo.at_second(601);
+    stage.browser.reload();
+    stage.go("/code/verify");
+    stage.browser.screenshot("code-expired-dark");
 }
 
 /// Finds the text with the least contrast to the colour it stands on, by the formula of WCAG 2.
