@@ -99,13 +99,14 @@ async fn send(session: &Session, app: &App, to: Address) -> Result<Response, Pro
         }
         Err(unsent) => {
             let token = session.form_token().await?;
-            Ok(pages::unsent(
-                &to,
-                unsent,
-                replaced.as_ref(),
-                app.now(),
-                &token,
-            ))
+            let waiting = match replaced {
+                Some(earlier) if standing(app, &earlier).await? == Verdict::Waiting => {
+                    Some(earlier)
+                }
+                _ => None,
+            };
+            let waiting = waiting.as_ref();
+            Ok(pages::unsent(&to, unsent, waiting, app.now(), &token))
         }
     }
 }

@@ -280,7 +280,7 @@ pub(super) fn verify(
                 (question(challenge, typed, &complaints, now, token))
             }
         }
-        (another(challenge, now, token))
+        (another(challenge, verdict, now, token))
         @if app.mailer.is_mailbox() {
             p.hint {
                 "This demo has no mail server: " a href="/mailbox" data-testid="to-mailbox" { "look into its mailbox" } "."
@@ -313,13 +313,14 @@ fn question(
     }
 }
 
-fn another(challenge: &Challenge, now: Timestamp, token: &str) -> Markup {
+fn another(challenge: &Challenge, verdict: Verdict, now: Timestamp, token: &str) -> Markup {
     let pause = challenge.again().since(now);
+    let over = matches!(verdict, Verdict::Expired | Verdict::Locked | Verdict::Over);
     html! {
         section.card.plain aria-labelledby="another-title" {
-            h2 #another-title { "No mail?" }
+            h2 #another-title { @if over { "A new code" } @else { "No mail?" } }
             p {
-                "It may lie among the unwanted ones. "
+                @if !over { "It may lie among the unwanted ones. " }
                 @if !pause.is_zero() { "A new code can be sent in " (countdown("again", pause)) "." }
                 @else { "A new code can be sent now." }
             }
@@ -327,7 +328,7 @@ fn another(challenge: &Challenge, now: Timestamp, token: &str) -> Markup {
                 form method="post" action="/code/resend" {
                     (hidden(token))
                     (kept(challenge))
-                    button type="submit" data-testid="resend" { "Send a new code" }
+                    button.primary[over] type="submit" data-testid="resend" { "Send a new code" }
                 }
                 a href="/code" data-testid="other-address" { "Use another address" }
             }

@@ -73,6 +73,10 @@ async fn five_wrong_codes_lock_out_even_the_right_one() {
         assert_eq!(page.text("page-title"), Some("Too many wrong codes"));
     }
     assert_eq!(visitor.get("/shop").await.text("visitor"), None);
+    // Too early for another, and nobody is told that this one still works.
+    let page = visitor.post("/code/resend", &[]).await;
+    assert_eq!(page.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(page.tag("to-verify"), None);
 }
 
 #[tokio::test]
