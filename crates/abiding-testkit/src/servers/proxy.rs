@@ -31,6 +31,7 @@ pub struct Proxy {
 struct Shared {
     cut: Mutex<Option<Cut>>,
     cuts: AtomicUsize,
+    sent: AtomicUsize,
     open: Mutex<Vec<TcpStream>>,
 }
 
@@ -59,6 +60,11 @@ impl Proxy {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How many times something was sent to the server: while one request runs at a time, its round trips.
+    pub fn sent(&self) -> usize {
+        self.shared.sent.load(Ordering::SeqCst)
     }
 
     /// Cuts the connection that comes to `cut` first, once.
@@ -94,6 +100,9 @@ impl Shared {
     fn pump(&self, mut from: TcpStream, mut to: TcpStream, kind: fn(usize) -> Cut) {
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(read @ 1..) = from.read(&mut buffer) {
+            if matches!(kind(0), Cut::AfterSent(_)) {
+                self.sent.fetch_add(1, Ordering::SeqCst);
+            }
             let (allowed, is_cut) = self.allow(read, kind);
             if to.write_all(&buffer[..allowed]).is_err() || is_cut {
                 break;

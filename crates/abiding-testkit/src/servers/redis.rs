@@ -89,6 +89,11 @@ impl RedisServer {
         SocketAddr::from(([127, 0, 0, 1], self.port))
     }
 
+    /// How a store is told of it.
+    pub fn url(&self) -> String {
+        format!("redis://{}/", self.address())
+    }
+
     /// The path of its socket.
     pub fn socket(&self) -> &Path {
         &self.socket
