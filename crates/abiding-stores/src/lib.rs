@@ -7,12 +7,15 @@
 //! | feature | store | processes | survives |
 //! |---|---|---|---|
 //! | `postgres` | `postgres::PostgresStore` | all on any number of machines | a crash of the server, and power loss unless told otherwise |
+//! | `redis` | `redis::RedisStore`, on Redis or Valkey | any | what the server survives |
 //! | `sqlite` (default) | `sqlite::SqliteStore` | all on one machine | `kill -9`, and power loss unless told otherwise |
 
 pub mod keys;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod private_file;
+#[cfg(feature = "redis")]
+pub mod redis;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 

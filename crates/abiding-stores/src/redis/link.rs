@@ -1,0 +1,216 @@
+//! The one connection to a server, shared by all requests, and made anew whenever it is lost.
+//!
+//! Commands of many requests go out together and come back in order; one whose future was dropped is
+//! answered to nobody, and disturbs no other. Every wait here ends with the patience of the store.
+//!
+//! 1. A command is sent again only where that does no harm: a read, or a refusal that had no effect.
+//! 2. A connection on which an answer is overdue is given up: its peer may be gone without a word.
+//! 3. One caller at a time makes a connection. After a failure the next try waits, twice as long each
+//!    time, up to [`LONGEST`]; all who wait meanwhile have their own patience.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, ProtocolVersion, PushInfo,
+    PushKind, RedisResult, Value,
+    aio::{MultiplexedConnection, SendError},
+};
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::failure::{Failure, is_final, passes};
+
+/// Whether a command may be sent a second time when the first one got no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// It only reads.
+    None,
+    /// It writes: what became of the first one must be known before a second one is sent.
+    Once,
+}
+
+/// See the module.
+pub(super) struct Link {
+    client: Client,
+    patience: Duration,
+    state: Arc<Mutex<State>>,
+    /// Held by whoever makes a connection.
+    connecting: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct State {
+    connection: Option<MultiplexedConnection>,
+    /// Counts the connections, so that nobody gives up a newer one than the one that failed.
+    number: u64,
+    /// How many tries have failed since there was a connection.
+    failures: u32,
+    /// No try before this.
+    pause: Option<Instant>,
+}
+
+impl Link {
+    /// A link that connects when it is needed first.
+    pub(super) fn new(info: ConnectionInfo, patience: Duration) -> Result<Self, Failure> {
+        // The newer protocol tells at once that a connection is gone, also when nobody asks for anything.
+        let settings = info
+            .redis_settings()
+            .clone()
+            .set_protocol(ProtocolVersion::RESP3);
+        let client = Client::open(info.set_redis_settings(settings)).map_err(Failure::Connect)?;
+        Ok(Self {
+            client,
+            patience,
+            state: Arc::default(),
+            connecting: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// Sends one command and waits for its reply.
+    pub(super) async fn send(&self, command: &Cmd, effect: Effect) -> Result<Value, Failure> {
+        let deadline = Instant::now() + self.patience;
+        let slow = || Failure::Slow(self.patience);
+        loop {
+            let (mut connection, number) = self.connection(deadline).await?;
+            let reply = timeout_at(deadline, command.query_async::<Value>(&mut connection)).await;
+            let cause = match reply {
+                Ok(Ok(value)) => return Ok(value),
+                Ok(Err(cause)) => cause,
+                Err(_) => {
+                    self.give_up(number);
+                    return Err(slow());
+                }
+            };
+            // A reply that breaks off in the middle is one that cannot be parsed.
+            let is_lost = cause.is_io_error() || cause.kind() == ErrorKind::Parse;
+            if is_lost || cause.is_unrecoverable_error() {
+                self.give_up(number);
+            }
+            if passes(&cause) {
+                let again = Instant::now() + AGAIN;
+                if again < deadline {
+                    sleep_until(again).await;
+                    continue;
+                }
+            }
+            match effect {
+                _ if !is_lost => return Err(Failure::Refused(cause)),
+                Effect::None => {}
+                Effect::Once => return Err(Failure::Lost(cause)),
+            }
+        }
+    }
+
+    /// The connection there is, or a new one.
+    async fn connection(&self, deadline: Instant) -> Result<(MultiplexedConnection, u64), Failure> {
+        if let Some(connection) = self.present() {
+            return Ok(connection);
+        }
+        let mut last = None;
+        let trying = async {
+            loop {
+                let turn = self.connecting.lock().await;
+                if let Some(connection) = self.present() {
+                    return Ok(connection);
+                }
+                let pause = self.state().pause;
+                if let Some(pause) = pause {
+                    sleep_until(pause).await;
+                }
+                match self.connect().await {
+                    Ok(connection) => return Ok(connection),
+                    Err(cause) if is_final(&cause) => return Err(Failure::Connect(cause)),
+                    Err(cause) => last = Some(cause),
+                }
+                drop(turn);
+            }
+        };
+        let tried = timeout_at(deadline, trying).await;
+        tried.unwrap_or_else(|_| Err(last.map_or(Failure::Slow(self.patience), Failure::Connect)))
+    }
+
+    async fn connect(&self) -> RedisResult<(MultiplexedConnection, u64)> {
+        let number = {
+            let mut state = self.state();
+            state.number += 1;
+            state.failures = state.failures.saturating_add(1);
+            let pause = FIRST
+                .saturating_mul(1 << state.failures.min(10))
+                .min(LONGEST);
+            // Counted from the beginning of this try, so that a server that is back is found soon.
+            state.pause = Some(Instant::now() + pause);
+            state.number
+        };
+        let state = Arc::downgrade(&self.state);
+        let listen = move |push: PushInfo| -> Result<(), SendError> {
+            let state = state.upgrade().ok_or(SendError)?;
+            if push.kind == PushKind::Disconnection {
+                lock(&state).give_up(number);
+            }
+            Ok(())
+        };
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.patience.min(CONNECT)))
+            // `send` looks at the clock itself.
+            .set_response_timeout(None)
+            .set_pipeline_buffer_size(QUEUE)
+            .set_push_sender(listen);
+        let connection = self
+            .client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await?;
+        let mut state = self.state();
+        state.connection = Some(connection.clone());
+        (state.failures, state.pause) = (0, None);
+        Ok((connection, number))
+    }
+
+    fn present(&self) -> Option<(MultiplexedConnection, u64)> {
+        let state = self.state();
+        let connection = state.connection.clone()?;
+        Some((connection, state.number))
+    }
+
+    fn give_up(&self, number: u64) {
+        self.state().give_up(number);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+}
+
+impl State {
+    fn give_up(&mut self, number: u64) {
+        if self.number == number {
+            self.connection = None;
+        }
+    }
+}
+
+/// Nothing is half done while the lock is held.
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link")
+            .field("is_connected", &self.state().connection.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The first pause after a failure, before it is doubled.
+const FIRST: Duration = Duration::from_millis(5);
+/// The longest pause between two tries.
+const LONGEST: Duration = Duration::from_millis(500);
+/// How long one try to connect may take.
+const CONNECT: Duration = Duration::from_secs(2);
+/// Before a command is sent again that was refused for the moment.
+const AGAIN: Duration = Duration::from_millis(50);
+/// How many commands may wait to be written.
+const QUEUE: usize = 1_024;

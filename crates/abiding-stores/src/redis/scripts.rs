@@ -1,0 +1,223 @@
+//! What the server runs at a stretch: a comparison, and a write if nothing came in between.
+//!
+//! Each script compares the row with the one that the caller read, by its head and its end, and hands
+//! the present one back where they differ: so the next try needs no read. The text is sent once;
+//! after a restart, a failover or a `SCRIPT FLUSH` it is sent again.
+
+use std::sync::LazyLock;
+
+use redis::{Cmd, Script, cmd};
+
+/// A script that the server knows by its hash.
+pub(super) struct Lua {
+    text: String,
+    script: Script,
+}
+
+impl Lua {
+    fn new(parts: &[&str]) -> Self {
+        let text = parts.concat();
+        let script = Script::new(&text);
+        Self { text, script }
+    }
+
+    /// Calls it by its hash.
+    pub(super) fn call(&self, call: &Call) -> Cmd {
+        call.command("EVALSHA", self.script.get_hash())
+    }
+
+    /// Sends it with the call, which makes it known.
+    pub(super) fn send(&self, call: &Call) -> Cmd {
+        call.command("EVAL", &self.text)
+    }
+}
+
+/// Keys and arguments of one call. Of the keys, the rows come first and the lists of subjects last.
+#[derive(Default)]
+pub(super) struct Call {
+    keys: Vec<String>,
+    arguments: Vec<Argument>,
+}
+
+enum Argument {
+    Bytes(Vec<u8>),
+    Number(i64),
+}
+
+impl Call {
+    pub(super) fn on(row: String) -> Self {
+        Self {
+            keys: vec![row],
+            arguments: vec![],
+        }
+    }
+
+    pub(super) fn key(mut self, key: String) -> Self {
+        self.keys.push(key);
+        self
+    }
+
+    pub(super) fn bytes(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.arguments.push(Argument::Bytes(bytes.into()));
+        self
+    }
+
+    pub(super) fn number(mut self, number: i64) -> Self {
+        self.arguments.push(Argument::Number(number));
+        self
+    }
+
+    /// A number of milliseconds, or nothing for never.
+    pub(super) fn expiry(self, expiry: Option<i64>) -> Self {
+        match expiry {
+            Some(millis) => self.number(millis),
+            None => self.bytes([]),
+        }
+    }
+
+    fn command(&self, verb: &str, script: &str) -> Cmd {
+        let mut command = cmd(verb);
+        command.arg(script).arg(self.keys.len()).arg(&self.keys);
+        for argument in &self.arguments {
+            match argument {
+                Argument::Bytes(bytes) => command.arg(bytes),
+                Argument::Number(number) => command.arg(*number),
+            };
+        }
+        command
+    }
+}
+
+/// KEYS: the row, lists. ARGV: head, end, the new row, its expiry, now, then a member and a score for each list.
+pub(super) static REPLACE: LazyLock<Lua> = LazyLock::new(|| {
+    Lua::new(&[
+        COMPARE,
+        LISTS,
+        "put(KEYS[1], ARGV[3], ARGV[4])
+         lists(2, 5)
+         return 1",
+    ])
+});
+
+/// KEYS: the row. ARGV: head, end, the new beginning of the row, its expiry.
+pub(super) static TOUCH: LazyLock<Lua> = LazyLock::new(|| {
+    Lua::new(&[
+        COMPARE,
+        "redis.call('SETRANGE', KEYS[1], 0, ARGV[3])
+         if ARGV[4] == '' then redis.call('PERSIST', KEYS[1]) else redis.call('PEXPIRE', KEYS[1], ARGV[4]) end
+         return 1",
+    ])
+});
+
+/// KEYS: the row, the row to be, lists. ARGV: head, end, the row that is left, its expiry, the moved row, its
+/// expiry, now, then as for lists. Answers 0 if the new key is taken.
+pub(super) static ROTATE: LazyLock<Lua> = LazyLock::new(|| {
+    Lua::new(&[
+        COMPARE,
+        LISTS,
+        "if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+         put(KEYS[1], ARGV[3], ARGV[4])
+         put(KEYS[2], ARGV[5], ARGV[6])
+         lists(3, 7)
+         return 1",
+    ])
+});
+
+/// KEYS: the row, lists. ARGV: head, end, now, then as for lists.
+pub(super) static REMOVE: LazyLock<Lua> = LazyLock::new(|| {
+    Lua::new(&[
+        COMPARE,
+        LISTS,
+        "redis.call('DEL', KEYS[1])
+         lists(2, 3)
+         return 1",
+    ])
+});
+
+/// KEYS: the row, lists. ARGV: the row, its expiry, now, then as for lists. Answers 0 if the key is taken.
+pub(super) static CREATE: LazyLock<Lua> = LazyLock::new(|| {
+    Lua::new(&[
+        LISTS,
+        "if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+         put(KEYS[1], ARGV[1], ARGV[2])
+         lists(2, 3)
+         return 1",
+    ])
+});
+
+/// KEYS: the list. ARGV: how the names of rows begin, the subject, now, the member to be spared or nothing. An
+/// alias that is to be spared is followed here, so that no rotation comes in between. Answers how many living
+/// sessions it ended.
+pub(super) static END_SUBJECT: LazyLock<Lua> = LazyLock::new(|| {
+    Lua::new(&["local now, spared = tonumber(ARGV[3]), ARGV[4]
+         local function ends(row) return (struct.unpack('<i8', row, 3)) end
+         local alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+         local function text(bytes)
+           local letters, bits, held = {}, 0, 0
+           for at = 1, #bytes do
+             bits, held = bits * 256 + string.byte(bytes, at), held + 8
+             while held >= 6 do
+               held = held - 6
+               local digit = math.floor(bits / 2 ^ held)
+               bits = bits - digit * 2 ^ held
+               letters[#letters + 1] = string.sub(alphabet, digit + 1, digit + 1)
+             end
+           end
+           if held > 0 then
+             local digit = bits * 2 ^ (6 - held)
+             letters[#letters + 1] = string.sub(alphabet, digit + 1, digit + 1)
+           end
+           return table.concat(letters)
+         end
+         for _ = 1, 8 do
+           local row = spared ~= '' and redis.call('GET', ARGV[1] .. spared)
+           if not row or string.sub(row, 1, 2) ~= '\\1a' or ends(row) <= now then break end
+           spared = text(string.sub(row, 11))
+         end
+         local ended = 0
+         for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+           if member ~= spared then
+             local name = ARGV[1] .. member
+             local row = redis.call('GET', name)
+             if row and string.sub(row, 51, 51) == '\\1' and string.sub(row, 52, 67) == ARGV[2] then
+               if string.sub(row, 2, 2) == 'r' and ends(row) > now then ended = ended + 1 end
+               redis.call('DEL', name)
+             end
+             redis.call('ZREM', KEYS[1], member)
+           end
+         end
+         return ended"])
+});
+
+/// Ends the script unless the row is the one that was read.
+const COMPARE: &str = "local row = redis.call('GET', KEYS[1])
+if not row or string.sub(row, 1, #ARGV[1]) ~= ARGV[1] or string.sub(row, -#ARGV[2]) ~= ARGV[2] then return row end
+";
+
+/// `put` writes a row. `lists` takes members off lists or puts them on, with their absolute deadline
+/// as the score: what is past it is dropped, and a list lives as long as the last of its members may.
+const LISTS: &str = "local function put(name, row, expiry)
+  if expiry == '' then redis.call('SET', name, row) else redis.call('SET', name, row, 'PX', expiry) end
+end
+local function lists(key, at)
+  local now = ARGV[at]
+  at = at + 1
+  while KEYS[key] do
+    local list, member, score = KEYS[key], ARGV[at], ARGV[at + 1]
+    if score == '' then
+      redis.call('ZREM', list, member)
+    else
+      redis.call('ZREMRANGEBYSCORE', list, '-inf', now)
+      redis.call('ZADD', list, score, member)
+      local last = tonumber(redis.call('ZRANGE', list, -1, -1, 'WITHSCORES')[2])
+      local left = last - tonumber(now)
+      if left >= 3155760000000000 then
+        redis.call('PERSIST', list)
+      else
+        redis.call('PEXPIRE', list, string.format('%.0f', math.max(left, 0) + 60000))
+      end
+    end
+    key, at = key + 1, at + 2
+  end
+end
+";
