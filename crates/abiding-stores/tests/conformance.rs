@@ -81,3 +81,31 @@ mod postgres {
         block_on: on_runtime,
     }
 }
+
+#[cfg(test)]
+#[cfg(all(unix, feature = "redis"))]
+mod redis {
+    use std::sync::LazyLock;
+
+    use abiding_stores::redis::RedisStore;
+    use abiding_testkit::servers::redis::RedisServer;
+    use tokio::runtime::Runtime;
+
+    /// One for all tests: they have keys of their own.
+    static SERVER: LazyLock<Option<RedisServer>> = LazyLock::new(RedisServer::new);
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+
+    async fn store() -> Option<RedisStore> {
+        let server = SERVER.as_ref()?;
+        Some(RedisStore::open(server.url()).await.unwrap())
+    }
+
+    abiding_testkit::conformance! {
+        store: {
+            let Some(store) = store().await else { return };
+            store
+        },
+        powers: [subjects, sweep],
+        block_on: |test| RUNTIME.block_on(test),
+    }
+}
