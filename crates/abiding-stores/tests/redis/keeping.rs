@@ -1,0 +1,226 @@
+//! What lies on the server: until when, under which names, and nothing that anybody could use.
+
+use std::time::Duration;
+
+use abiding::store::{Expect, Leave, Subjects, Sweep};
+use abiding_testkit::servers::redis::Reply;
+
+use super::*;
+
+fn left(server: &RedisServer, name: &str) -> i64 {
+    server.command(&["PTTL", name]).integer()
+}
+
+#[test]
+fn the_server_forgets_everything_a_minute_after_its_end() {
+    let Some(server) = RedisServer::new() else {
+        return;
+    };
+    run(async {
+        let store = store(&server).await;
+        let idle = Duration::from_secs(100);
+        let key = put(&store, &sample::idling_record(at(0), at(LIFE), idle, &[])).await;
+        let lasts = |name: &str, millis: i64| {
+            let left = left(&server, name);
+            assert!(
+                (millis + 50_000..=millis + 60_000).contains(&left),
+                "{left} for {millis}"
+            );
+        };
+        lasts(&name(&key), 100_000);
+        store.touch(&key, at(300_000), at(100)).await.unwrap();
+        lasts(&name(&key), 299_900);
+        store
+            .commit(&key, &set("a", "1"), Expect::Any, at(1))
+            .await
+            .unwrap();
+        let to = sample::key();
+        store
+            .rotate(
+                &key,
+                &to,
+                &set("a", "2"),
+                Expect::Any,
+                Leave::Alias(at(30_000)),
+                at(0),
+            )
+            .await
+            .unwrap();
+        lasts(&name(&key), 30_000);
+        lasts(&name(&to), 300_000);
+        let next = sample::key();
+        store
+            .rotate(
+                &to,
+                &next,
+                &set("a", "2"),
+                Expect::Any,
+                Leave::Snapshot(at(30_000)),
+                at(0),
+            )
+            .await
+            .unwrap();
+        lasts(&name(&to), 30_000);
+        let whose = put(&store, &sample::record_of("ada", at(0), at(LIFE), &[])).await;
+        lasts(&name(&whose), LIFE);
+        let list = server
+            .command(&["KEYS", "abiding:u:*"])
+            .array()
+            .remove(0)
+            .text();
+        lasts(&list, LIFE);
+        let endless = put(
+            &store,
+            &sample::record_of("ada", at(0), Timestamp::MAX, &[]),
+        )
+        .await;
+        assert_eq!(
+            (left(&server, &name(&endless)), left(&server, &list)),
+            (-1, -1)
+        );
+    });
+}
+
+#[test]
+fn a_session_whose_expiry_was_taken_away_ends_all_the_same_and_is_swept() {
+    let Some(server) = RedisServer::new() else {
+        return;
+    };
+    run(async {
+        let store = store(&server).await;
+        let (ended, alive) = (
+            put(&store, &record()).await,
+            put(&store, &sample::record(at(0), at(2 * LIFE), &[])).await,
+        );
+        for key in [&ended, &alive] {
+            assert_eq!(server.command(&["PERSIST", &name(key)]).integer(), 1);
+        }
+        assert_eq!(store.load(&ended, at(LIFE)).await.unwrap(), None);
+        assert_eq!(left(&server, &name(&ended)), -1);
+        let swept = store.sweep(at(LIFE), 10).await.unwrap();
+        assert_eq!((swept.removed, swept.more), (1, false));
+        assert_eq!(left(&server, &name(&ended)), -2);
+        assert!(store.load(&alive, at(LIFE)).await.unwrap().is_some());
+    });
+}
+
+#[test]
+fn a_list_of_sessions_mends_itself() {
+    let Some(server) = RedisServer::new() else {
+        return;
+    };
+    run(async {
+        let store = store(&server).await;
+        let ada = sample::subject("ada");
+        let of_ada = || sample::record_of("ada", at(0), at(LIFE), &[]);
+        let (kept, lost) = (put(&store, &of_ada()).await, put(&store, &of_ada()).await);
+        server.command(&["DEL", &name(&lost)]);
+        let list = server
+            .command(&["KEYS", "abiding:u:*"])
+            .array()
+            .remove(0)
+            .text();
+        assert_eq!(server.command(&["ZCARD", &list]).integer(), 2);
+        let listed = store.of_subject(&ada, at(1)).await.unwrap();
+        assert_eq!(
+            listed.iter().map(|found| found.key).collect::<Vec<_>>(),
+            [kept]
+        );
+        assert_eq!(server.command(&["ZCARD", &list]).integer(), 1);
+        // Whoever signs in again and again leaves no trail behind the longest life of a session.
+        put(
+            &store,
+            &sample::record_of("ada", at(LIFE), at(2 * LIFE), &[]),
+        )
+        .await;
+        let again = sample::key();
+        store
+            .create(
+                &again,
+                &sample::record_of("ada", at(LIFE), at(2 * LIFE), &[]),
+                at(LIFE),
+            )
+            .await
+            .unwrap();
+        assert_eq!(server.command(&["ZCARD", &list]).integer(), 2);
+        assert_eq!(store.end_subject(&ada, None, at(LIFE)).await.unwrap(), 2);
+        assert_eq!(server.command(&["EXISTS", &list]).integer(), 0);
+    });
+}
+
+/// Everything that lies on the server, names and values.
+fn dump(server: &RedisServer) -> Vec<u8> {
+    let mut dump = vec![];
+    for name in server.command(&["KEYS", "*"]).array() {
+        let name = name.text();
+        dump.extend(name.as_bytes());
+        match server.command(&["GET", &name]) {
+            Reply::Bytes(bytes) => dump.extend(bytes),
+            _ => {
+                for member in server.command(&["ZRANGE", &name, "0", "-1"]).array() {
+                    dump.extend(member.text().as_bytes());
+                }
+            }
+        }
+    }
+    dump
+}
+
+#[test]
+fn the_server_holds_no_id_no_name_and_no_value() {
+    let Some(server) = RedisServer::new() else {
+        return;
+    };
+    run(async {
+        let clock = ManualClock::new();
+        let mut browser = Browser::of(store(&server).await, &clock);
+        let mut secrets = vec!["canary".to_owned(), "ada@example.org".to_owned()];
+        browser
+            .request(async |session| session.insert("key-canary", "canary").unwrap())
+            .await;
+        secrets.extend(browser.cookie.clone());
+        browser
+            .request(async |session| session.login("ada@example.org").unwrap())
+            .await;
+        secrets.extend(browser.cookie.clone());
+        let dump = dump(&server);
+        assert!(dump.len() > 500);
+        for secret in &secrets {
+            // Also no long part of one.
+            for part in [&secret[..], &secret[secret.len() / 2..]] {
+                let found = dump
+                    .windows(part.len())
+                    .any(|window| window == part.as_bytes());
+                assert!(
+                    !found,
+                    "a secret of {} letters lies on the server",
+                    secret.len()
+                );
+            }
+        }
+    });
+}
+
+#[test]
+fn applications_with_prefixes_of_their_own_do_not_meet() {
+    let Some(server) = RedisServer::new() else {
+        return;
+    };
+    run(async {
+        let shop = RedisOptions::new(server.url())
+            .prefix("shop*")
+            .open()
+            .await
+            .unwrap();
+        let other = RedisOptions::new(server.url())
+            .prefix("shop*2")
+            .open()
+            .await
+            .unwrap();
+        let key = put(&shop, &record()).await;
+        assert_eq!(other.load(&key, at(1)).await.unwrap(), None);
+        put(&other, &record()).await;
+        assert_eq!(other.sweep(at(LIFE), 10).await.unwrap().removed, 1);
+        assert!(shop.load(&key, at(1)).await.unwrap().is_some());
+    });
+}
