@@ -95,7 +95,7 @@ pub(crate) fn router(app: App, sessions: Manager) -> Router {
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::wrong_method())
         .layer(from_fn_with_state(app.clone(), layout::frame))
-        .layer(SessionLayer::new(sessions))
+        .layer(SessionLayer::new(sessions).with_summary())
         .layer(SameOrigin::new())
         .layer(from_fn(errors::explain))
         .route("/assets/app.css", get(layout::style))

@@ -22,6 +22,7 @@ pin_project! {
         #[pin]
         handler: F,
         open: Option<(Manager, Session)>,
+        tells: bool,
         settling: Option<Settling<F::Output>>,
     }
 }
@@ -36,10 +37,11 @@ struct Settling<O> {
 type Closed = Result<Closing, (abiding::Error, Option<Zeroizing<String>>)>;
 
 impl<F: Future> ResponseFuture<F> {
-    pub(crate) fn new(handler: F, manager: Manager, session: Session) -> Self {
+    pub(crate) fn new(handler: F, manager: Manager, session: Session, tells: bool) -> Self {
         Self {
             handler,
             open: Some((manager, session)),
+            tells,
             settling: None,
         }
     }
@@ -49,6 +51,7 @@ impl<F: Future> ResponseFuture<F> {
         Self {
             handler,
             open: None,
+            tells: false,
             settling: None,
         }
     }
@@ -76,7 +79,7 @@ where
                 return Poll::Ready(answer);
             }
             if let Some(closing) = manager.close_at_once(&session) {
-                settled(response, closing);
+                settled(response, closing, *this.tells);
                 return Poll::Ready(answer);
             }
             let failed = response.status().is_server_error();
@@ -98,7 +101,7 @@ where
         };
         match closed {
             Ok(closing) => {
-                settled(&mut response, closing);
+                settled(&mut response, closing, *this.tells);
                 Poll::Ready(Ok(response))
             }
             // What the handler says was done was not done: its answer must not leave.
@@ -113,10 +116,12 @@ where
     }
 }
 
-fn settled<R>(response: &mut Response<R>, closing: Closing) {
+fn settled<R>(response: &mut Response<R>, closing: Closing, tells: bool) {
     tracing::debug!(session = %closing.summary, "settled");
     headers::apply(response.headers_mut(), &closing);
-    response.extensions_mut().insert(closing.summary);
+    if tells {
+        response.extensions_mut().insert(closing.summary);
+    }
 }
 
 impl<F: Future> fmt::Debug for ResponseFuture<F> {

@@ -12,12 +12,26 @@ use crate::service::SessionService;
 #[derive(Clone, Debug)]
 pub struct SessionLayer {
     manager: Manager,
+    tells: bool,
 }
 
 impl SessionLayer {
     /// A layer whose sessions `manager` keeps.
     pub fn new(manager: Manager) -> Self {
-        Self { manager }
+        Self {
+            manager,
+            tells: false,
+        }
+    }
+
+    /// Puts an [`abiding::Summary`] into the extensions of every response whose request looked at its
+    /// session: for a log, or a page that shows what happened.
+    #[must_use]
+    pub fn with_summary(self) -> Self {
+        Self {
+            tells: true,
+            ..self
+        }
     }
 }
 
@@ -25,6 +39,6 @@ impl<S> Layer<S> for SessionLayer {
     type Service = SessionService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        SessionService::new(self.manager.clone(), inner)
+        SessionService::new(self.manager.clone(), self.tells, inner)
     }
 }

@@ -12,12 +12,17 @@ use crate::future::ResponseFuture;
 #[derive(Clone, Debug)]
 pub struct SessionService<S> {
     manager: Manager,
+    tells: bool,
     inner: S,
 }
 
 impl<S> SessionService<S> {
-    pub(crate) fn new(manager: Manager, inner: S) -> Self {
-        Self { manager, inner }
+    pub(crate) fn new(manager: Manager, tells: bool, inner: S) -> Self {
+        Self {
+            manager,
+            tells,
+            inner,
+        }
     }
 }
 
@@ -47,6 +52,7 @@ where
             .manager
             .open(headers.iter().map(http::HeaderValue::as_bytes));
         request.extensions_mut().insert(session.clone());
-        ResponseFuture::new(self.inner.call(request), self.manager.clone(), session)
+        let answer = self.inner.call(request);
+        ResponseFuture::new(answer, self.manager.clone(), session, self.tells)
     }
 }

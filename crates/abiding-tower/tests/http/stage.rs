@@ -222,7 +222,7 @@ where
     let route = routing::any(move |session: Session| handler(session));
     Router::new()
         .route("/", route)
-        .layer(SessionLayer::new(manager.clone()))
+        .layer(SessionLayer::new(manager.clone()).with_summary())
 }
 
 /// Sends a request for `/` with these headers.

@@ -116,7 +116,7 @@ mod tests {
         let session = ring.token(&binding, &id, NOW, NOW);
         assert!(!ring.admits_form_token(&context("ada"), &session));
         assert!(!ring.admits_form_token(&context("ada"), &session[..TEXT]));
-        assert!(ring.open_token(&binding, form.as_bytes()).is_err());
+        assert!(ring.open_token(&binding, form.as_bytes(), NOW).is_err());
     }
 
     /// KR-9, KR-10: a rotation breaks no open form; a revocation does.

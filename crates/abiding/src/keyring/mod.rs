@@ -214,11 +214,7 @@ impl KeyRing {
     }
 
     fn signer(&self, now: Timestamp) -> Arc<RingKey> {
-        let keys = self.keys();
-        let active = keys.keys.iter().find(|key| key.active_from <= now);
-        // A ring whose keys all lie ahead (a clock that lags) signs with the one that begins first.
-        let earliest = || keys.keys.iter().min_by_key(|key| key.active_from);
-        Arc::clone(active.or_else(earliest).unwrap_or(&keys.keys[0]))
+        Arc::clone(self.keys().signer(now))
     }
 
     fn standing(&self, id: KeyId) -> Standing {
@@ -247,6 +243,13 @@ impl KeyRing {
 }
 
 impl Keys {
+    fn signer(&self, now: Timestamp) -> &Arc<RingKey> {
+        let active = self.keys.iter().find(|key| key.active_from <= now);
+        // A ring whose keys all lie ahead (a clock that lags) signs with the one that begins first.
+        let earliest = || self.keys.iter().min_by_key(|key| key.active_from);
+        active.or_else(earliest).unwrap_or(&self.keys[0])
+    }
+
     fn find(&self, id: KeyId) -> Option<&Arc<RingKey>> {
         self.keys.iter().find(|key| key.id == id)
     }

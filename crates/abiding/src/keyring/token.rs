@@ -22,7 +22,7 @@ use aws_lc_rs::{
 };
 use zeroize::Zeroizing;
 
-use super::{KeyId, KeyRing, Standing, key::RingKey};
+use super::{KeyId, KeyRing, key::RingKey};
 use crate::{base64url, clock::Timestamp, id::SessionId};
 
 const VERSION: u8 = 0x01;
@@ -72,7 +72,8 @@ impl Binding {
 #[derive(Debug)]
 pub(crate) struct Token {
     pub(crate) id: SessionId,
-    pub(crate) key: KeyId,
+    /// Whether an older key than the signing one vouches for it.
+    pub(crate) old_key: bool,
     pub(crate) until: Timestamp,
 }
 
@@ -105,11 +106,12 @@ impl KeyRing {
         Zeroizing::new(base64url::encode(&raw[..]))
     }
 
-    /// The session id in `text`, if a key of the ring vouches for it.
+    /// The session id in `text`, if a key of the ring vouches for it, which counts as a use of that key.
     pub(crate) fn open_token(
         &self,
         binding: &Binding,
         text: &[u8],
+        now: Timestamp,
     ) -> Result<Token, TokenRejection> {
         if text.len() != TEXT {
             return Err(TokenRejection::Malformed);
@@ -120,21 +122,23 @@ impl KeyRing {
         }
         let mut key_id = KeyId([0; KeyId::LEN]);
         key_id.0.copy_from_slice(&raw[1..UNTIL]);
-        let key = match self.standing(key_id) {
-            Standing::Known(key) => key,
-            Standing::Revoked => return Err(TokenRejection::RevokedKey),
-            Standing::Unknown => return Err(TokenRejection::UnknownKey),
+        let keys = self.keys();
+        let key = match keys.find(key_id) {
+            Some(key) => key,
+            None if keys.revoked.contains(&key_id) => return Err(TokenRejection::RevokedKey),
+            None => return Err(TokenRejection::UnknownKey),
         };
-        let expected = tag(&key, binding, &raw);
+        let expected = tag(key, binding, &raw);
         constant_time::verify_slices_are_equal(&expected.as_ref()[..TAG], &raw[BODY..])
             .map_err(|_| TokenRejection::BadTag)?;
+        key.usage.note(now);
         let mut id = [0; SessionId::LEN];
         id.copy_from_slice(&raw[ID..BODY]);
         let mut until = [0; 4];
         until.copy_from_slice(&raw[UNTIL..ID]);
         Ok(Token {
             id: SessionId::from_bytes(id),
-            key: key_id,
+            old_key: keys.signer(now).id != key_id,
             until: Timestamp::from_millis(i64::from(u32::from_le_bytes(until)) * 1_000),
         })
     }
@@ -174,7 +178,7 @@ mod tests {
         let token = ring.token(&context("sid"), &id, NOW, NOW);
         assert_eq!(token.len(), TEXT);
         assert_eq!(
-            ring.open_token(&context("sid"), token.as_bytes())
+            ring.open_token(&context("sid"), token.as_bytes(), NOW)
                 .unwrap()
                 .id,
             id
@@ -191,18 +195,22 @@ mod tests {
                 let mut bad = token.as_bytes().to_vec();
                 bad[position] ^= 1 << bit;
                 assert!(
-                    ring.open_token(&context("sid"), &bad).is_err(),
+                    ring.open_token(&context("sid"), &bad, NOW).is_err(),
                     "byte {position}, bit {bit}"
                 );
             }
             assert!(
-                ring.open_token(&context("sid"), &token.as_bytes()[..position])
+                ring.open_token(&context("sid"), &token.as_bytes()[..position], NOW)
                     .is_err()
             );
         }
         assert!(
-            ring.open_token(&context("sid"), format!("{}A", token.as_str()).as_bytes())
-                .is_err()
+            ring.open_token(
+                &context("sid"),
+                format!("{}A", token.as_str()).as_bytes(),
+                NOW
+            )
+            .is_err()
         );
     }
 
@@ -212,8 +220,8 @@ mod tests {
         let (ring, id) = (KeyRing::generate().unwrap(), SessionId::generate().unwrap());
         let token = ring.token(&context("sid"), &id, NOW, NOW);
         let open = |context| {
-            ring.open_token(&context, token.as_bytes())
-                .map(|token| token.key)
+            ring.open_token(&context, token.as_bytes(), NOW)
+                .map(|token| token.old_key)
         };
         assert_eq!(open(context("other")), Err(TokenRejection::BadTag));
         assert_eq!(
@@ -227,13 +235,16 @@ mod tests {
     fn rotation_keeps_old_tokens_and_revocation_ends_them() {
         let (ring, id) = (KeyRing::generate().unwrap(), SessionId::generate().unwrap());
         let token = ring.token(&context("sid"), &id, NOW, NOW);
+        let first = ring.signer_at(NOW);
         ring.rotate(Key::generate().unwrap(), NOW).unwrap();
-        let opened = ring.open_token(&context("sid"), token.as_bytes()).unwrap();
-        assert_ne!(opened.key, ring.signer_at(NOW));
-        ring.revoke(opened.key).unwrap();
+        let opened = ring
+            .open_token(&context("sid"), token.as_bytes(), NOW)
+            .unwrap();
+        assert!(opened.old_key && ring.signer_at(NOW) != first);
+        ring.revoke(first).unwrap();
         let open = |ring: &KeyRing| {
-            ring.open_token(&context("sid"), token.as_bytes())
-                .map(|token| token.key)
+            ring.open_token(&context("sid"), token.as_bytes(), NOW)
+                .map(|token| token.old_key)
         };
         assert_eq!(open(&ring), Err(TokenRejection::RevokedKey));
         assert_eq!(

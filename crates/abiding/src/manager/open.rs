@@ -39,15 +39,13 @@ impl Shared {
     }
 
     fn open_token(&self, value: &[u8]) -> Result<Known, Rejection> {
-        let token = self.ring.open_token(&self.token_binding, value)?;
-        let (key, now) = (self.naming.store_key(&token.id), self.clock.now());
-        self.ring.note_use(token.key, now);
-        let old_key = token.key != self.ring.signer_at(now);
+        let now = self.clock.now();
+        let token = self.ring.open_token(&self.token_binding, value, now)?;
         Ok(Known::Unread(Credential {
+            key: self.naming.store_key(&token.id),
             id: token.id,
-            key,
             until: token.until,
-            old_key,
+            old_key: token.old_key,
         }))
     }
 
