@@ -38,7 +38,7 @@ where
     R: Future<Output = StatusCode> + Send + 'static,
 {
     let route = routing::any(move |session: Session, form: Typed<Form>| change(session, form));
-    let layer = SessionLayer::new(stage.manager.clone());
+    let layer = SessionLayer::new(stage.manager.clone()).with_summary();
     ask(
         Router::new().route("/", route).layer(layer),
         browser.headers(),
@@ -127,7 +127,7 @@ async fn break_it(stage: &Stage, browser: &Browser, logs_out: bool) -> Answer {
             session.logout();
         }
     };
-    let layer = SessionLayer::new(stage.manager.clone());
+    let layer = SessionLayer::new(stage.manager.clone()).with_summary();
     ask(
         Router::new().route("/", routing::any(handler)).layer(layer),
         browser.headers(),
@@ -197,7 +197,7 @@ async fn a_struct_in_a_handler_that_panicked_writes_nothing(stage: Stage) {
     let app = Router::new()
         .route("/", routing::any(handler))
         .layer(axum::middleware::from_fn(catch))
-        .layer(SessionLayer::new(stage.manager.clone()));
+        .layer(SessionLayer::new(stage.manager.clone()).with_summary());
     let answer = ask(app, browser.headers()).await;
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(stage.shown(&browser).await, before);
