@@ -131,6 +131,28 @@ async fn an_older_session_neither_resets_the_guesses_nor_revives_a_used_code() {
 }
 
 #[tokio::test]
+async fn a_rotation_of_the_keys_forgives_no_guess_and_ends_no_code() {
+    for store in STORES {
+        let stage = Stage::set(store);
+        let mut visitor = stage.visitor();
+        ask(&mut visitor, ZOLA).await;
+        let code = code(&stage).await;
+        type_in(&mut visitor, &wrong(&code)).await;
+        let older = visitor.another_tab();
+        let rotated = visitor.post("/operator/keys/rotate", &[]).await;
+        assert_eq!(rotated.location, "/operator", "{}", rotated.body);
+        // By now the new key signs.
+        stage.at_second(11);
+        let page = type_in(&mut visitor, &wrong(&code)).await;
+        let told = page.text("error-link-code").unwrap();
+        assert!(told.ends_with("3 more times"), "{store}: {told}");
+        assert_eq!(type_in(&mut visitor, &code).await.location, "/shop");
+        let page = type_in(&mut older.another_tab(), &code).await;
+        assert_eq!(page.status, StatusCode::GONE, "{store}");
+    }
+}
+
+#[tokio::test]
 async fn of_four_that_type_the_code_at_once_one_is_signed_in() {
     let stage = Stage::set(StoreKind::Sqlite);
     let mut visitor = stage.visitor();

@@ -40,10 +40,15 @@ fn the_first_step_is_filled_and_sent_by_keyboard_alone() {
 fn every_field_has_a_label_and_every_page_one_heading_and_a_language() {
     let Some(stage) = Stage::set() else { return };
     stage.fill_all();
+    stage.ask_for_a_code("sipho@example.org");
     let steps = FORM.iter().map(|(slug, _)| format!("/membership/{slug}"));
     let others = [
         "/",
         "/membership/review",
+        "/shop",
+        "/code",
+        "/code/verify",
+        "/mailbox",
         "/session",
         "/lab",
         "/no-such-page",

@@ -6,7 +6,14 @@ use crate::{form::PERSONAL, stage::Stage};
 fn pages_ask_nothing_of_other_hosts_and_forbid_it() {
     let Some(stage) = Stage::set() else { return };
     stage.fill_all();
-    for path in ["/", "/session", "/lab", "/no-such-page"] {
+    for path in [
+        "/",
+        "/session",
+        "/shop",
+        "/mailbox",
+        "/lab",
+        "/no-such-page",
+    ] {
         stage.go(path);
     }
     let home = stage.demo.url("/");
