@@ -5,25 +5,66 @@ use crate::stage::Stage;
 #[test]
 fn every_page_fits_a_phone_and_a_desk_in_light_and_dark() {
     let Some(stage) = Stage::set() else { return };
-    let browser = &stage.browser;
     stage.fill_all();
     stage.ask_for_a_code("sipho@example.org");
-    for (path, page) in [
-        ("/", "home"),
-        ("/membership/personal", "personal"),
-        ("/membership/contact", "contact"),
-        ("/membership/declaration", "declaration"),
-        ("/membership/payment", "payment"),
-        ("/membership/review", "review"),
-        ("/shop", "shop"),
-        ("/code", "code"),
-        ("/code/verify", "code-verify"),
-        ("/mailbox", "mailbox"),
-        ("/session", "session"),
-        ("/lab", "lab"),
-        ("/operator", "operator"),
-        ("/no-such-page", "not-found"),
-    ] {
+    picture(
+        &stage,
+        &[
+            ("/", "home"),
+            ("/membership/personal", "personal"),
+            ("/membership/contact", "contact"),
+            ("/membership/declaration", "declaration"),
+            ("/membership/payment", "payment"),
+            ("/membership/review", "review"),
+            ("/shop", "shop"),
+            ("/code", "code"),
+            ("/code/verify", "code-verify"),
+            ("/mailbox", "mailbox"),
+            ("/session", "session"),
+            ("/lab", "lab"),
+            ("/operator", "operator"),
+            ("/no-such-page", "not-found"),
+            ("/sign-in?reason=idle", "sign-in"),
+            ("/register", "register"),
+        ],
+    );
+}
+
+#[test]
+fn the_pages_of_whoever_is_signed_in_fit_as_well() {
+    let Some(stage) = Stage::set() else { return };
+    stage.sign_in();
+    stage.plan("Dinner for the neighbours");
+    let party = stage.browser.path();
+    for name in ["Zanele", "Sipho Themba Dlamini-Khumalo"] {
+        stage.browser.test_id("field-name").fill(name);
+        stage.press("invite");
+    }
+    stage.press("guest-1-yes");
+    picture(
+        &stage,
+        &[
+            ("/", "home-signed-in"),
+            ("/organizer", "organizer"),
+            (&party, "party"),
+            ("/account/devices", "devices"),
+            ("/account/password", "password"),
+        ],
+    );
+}
+
+fn picture_errors(stage: &Stage, page: &str) {
+    for (theme, dark) in [("light", false), ("dark", true)] {
+        stage.browser.prefer_dark(dark);
+        stage.browser.screenshot(&format!("{page}-errors-{theme}"));
+    }
+    assert!(stage.browser.has("error-summary"));
+}
+
+/// Takes each page in every size and theme, and judges what a program can.
+fn picture(stage: &Stage, pages: &[(&str, &str)]) {
+    let browser = &stage.browser;
+    for (path, page) in pages {
         for (size, (width, height)) in [("desk", (1280, 900)), ("phone", (390, 844))] {
             browser.resize(width, height);
             for (theme, dark) in [("light", false), ("dark", true)] {
@@ -52,13 +93,10 @@ fn errors_are_pictured_as_well() {
     let Some(stage) = Stage::set() else { return };
     stage.go("/membership");
     stage.take("personal", &[("id_number", "8001015009088")]);
-    for (theme, dark) in [("light", false), ("dark", true)] {
-        stage.browser.prefer_dark(dark);
-        stage
-            .browser
-            .screenshot(&format!("personal-errors-{theme}"));
-    }
-    assert!(stage.browser.has("error-summary"));
+    picture_errors(&stage, "personal");
+    stage.go("/register");
+    stage.press("submit-register");
+    picture_errors(&stage, "register");
     stage.ask_for_a_code("sipho@example.org");
     for (picture, testid, title) in [
         ("code-paused", "resend", "A code is on its way"),

@@ -214,7 +214,7 @@ fn what_does_not_do_is_told_on_top_and_kept() {
             (stage.held("email"), stage.held("password")),
             ("thandi@example.org".to_owned(), String::new())
         );
-        stage.press_link("to-register");
+        stage.press("to-register");
         stage.fill_in(&[("name", "Zola"), ("email", "zola"), ("password", "short")]);
         stage.press("submit-register");
         assert_eq!(stage.browser.count("[data-testid=error-summary] li"), 2);
@@ -318,7 +318,7 @@ struct Person<'a> {
 }
 
 impl Stage {
-    fn sign_in(&self) {
+    pub(crate) fn sign_in(&self) {
         self.sign_in_for(false);
     }
 
@@ -341,11 +341,7 @@ impl Stage {
         self.me().fill_in(answers);
     }
 
-    fn press(&self, testid: &str) {
-        self.me().press(testid);
-    }
-
-    fn press_link(&self, testid: &str) {
+    pub(crate) fn press(&self, testid: &str) {
         self.me().press(testid);
     }
 
@@ -354,7 +350,7 @@ impl Stage {
     }
 
     /// Plans a party on the page that shows the form.
-    fn plan(&self, title: &str) {
+    pub(crate) fn plan(&self, title: &str) {
         self.go("/organizer");
         self.browser.test_id("field-title").fill(title);
         self.set_day();
