@@ -130,7 +130,7 @@ fn day(party: &Party) -> Markup {
 
 fn counts(party: &Party) -> String {
     let Party { yes, no, open, .. } = party;
-    format!("{yes} come, {no} do not, {open} have not answered")
+    format!("{yes} coming, {no} not coming, {open} without an answer")
 }
 
 fn titled(title: &str, complaints: &[Complaint]) -> String {

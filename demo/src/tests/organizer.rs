@@ -36,7 +36,7 @@ async fn a_party_is_planned_and_its_guests_answer() {
         assert_eq!(page.text("guest-1-answer"), Some("comes"));
         assert_eq!(
             page.text("counts"),
-            Some("1 come, 0 do not, 1 have not answered")
+            Some("1 coming, 0 not coming, 1 without an answer")
         );
         visitor.post(&format!("{party}/guests/2/remove"), &[]).await;
         assert_eq!(visitor.get(&party).await.tag("guest-2"), None);
@@ -72,7 +72,7 @@ async fn nobody_finds_the_parties_of_others() {
     let page = thandi.get(&party).await;
     assert_eq!(
         page.text("counts"),
-        Some("0 come, 0 do not, 1 have not answered")
+        Some("0 coming, 0 not coming, 1 without an answer")
     );
 }
 
@@ -144,7 +144,7 @@ async fn tabs_with_different_actions_at_once_both_count() {
     let page = visitor.get(&party).await;
     assert_eq!(
         page.text("counts"),
-        Some("0 come, 0 do not, 2 have not answered")
+        Some("0 coming, 0 not coming, 2 without an answer")
     );
     assert_eq!(page.body.matches("data-testid=\"flash\"").count(), 2);
 }

@@ -61,7 +61,7 @@ fn the_server_may_die_at_every_step() {
             stage.press(button);
         }
         let counts = stage.browser.test_id("counts").text();
-        assert_eq!(counts, "1 come, 1 do not, 0 have not answered");
+        assert_eq!(counts, "1 coming, 1 not coming, 0 without an answer");
         stage.demo.kill_and_restart();
         stage.press("sign-out");
         stage.demo.kill_and_restart();
