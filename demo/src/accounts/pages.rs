@@ -53,6 +53,8 @@ pub(super) fn sign_in(
                 div.actions {
                     button.primary type="submit" data-testid="submit-sign-in" { "Sign in" }
                     a href={ "/register" (onward(&form.next)) } data-testid="to-register" { "Make an account" }
+                    // The only way in for who has no password.
+                    a href="/code" data-testid="to-code" { "Get a code by e-mail" }
                 }
             }
             @if app.profile == ProfileKind::Development { (demo_account()) }

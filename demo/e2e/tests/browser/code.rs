@@ -38,6 +38,20 @@ fn a_code_from_the_mailbox_signs_in_and_the_cart_stays() {
 }
 
 #[test]
+fn an_account_without_a_password_is_found_from_the_sign_in_page() {
+    let Some(stage) = Stage::set() else { return };
+    let browser = &stage.browser;
+    stage.go("/organizer");
+    browser.test_id("to-code").follow();
+    browser.test_id("field-address").fill(ADDRESS);
+    browser.test_id("send-code").follow();
+    type_in(&stage, &latest_code(&stage.demo));
+    stage.go("/organizer");
+    assert_eq!(browser.path(), "/organizer");
+    assert_eq!(browser.test_id("account-name").text(), "sipho");
+}
+
+#[test]
 fn the_story_works_without_scripts() {
     let Some(stage) = Stage::set_with(Browser::open_without_scripts, "sqlite") else {
         return;
