@@ -7,7 +7,7 @@
 //! | feature | store | processes | survives |
 //! |---|---|---|---|
 //! | `postgres` | `postgres::PostgresStore` | all on any number of machines | a crash of the server, and power loss unless told otherwise |
-//! | `redis` | `redis::RedisStore`, on Redis or Valkey | any | what the server survives |
+//! | `redis` | `redis::RedisStore`, on Redis or Valkey | all on any number of machines | what the server survives, and a failover where replicas are waited for |
 //! | `sqlite` (default) | `sqlite::SqliteStore` | all on one machine | `kill -9`, and power loss unless told otherwise |
 
 pub mod keys;

@@ -14,6 +14,8 @@ pub(super) enum Failure {
     Lost(RedisError),
     /// The server refused the command, which had no effect.
     Refused(RedisError),
+    /// It was done, but too few replicas have it.
+    Unconfirmed { confirmed: u32, replicas: u32 },
     /// No reply came in time, so what became of the command is not known.
     Slow(Duration),
 }
@@ -40,6 +42,16 @@ impl Failure {
                 let (kind, what) = explain(&cause, "refused the operation");
                 (kind, what, Some(cause))
             }
+            Self::Unconfirmed {
+                confirmed,
+                replicas,
+            } => (
+                ErrorKind::Unavailable,
+                format!(
+                    "did it, but {confirmed} of {replicas} replicas confirmed it in time: it may be lost with the primary"
+                ),
+                None,
+            ),
             Self::Slow(patience) => (
                 ErrorKind::Unavailable,
                 format!("did not answer within {patience:?}: what was asked for may have been done or not"),
@@ -95,6 +107,9 @@ fn explain(cause: &RedisError, otherwise: &str) -> (ErrorKind, String) {
         Kind::AuthenticationFailed => WRONG_PASSWORD,
         Kind::InvalidClientConfig => {
             "is not reached by these settings: look at the URL, and at the features that this program was built with"
+        }
+        Kind::MasterNameNotFoundBySentinel => {
+            "is not known to any Sentinel: look at the name of the service in the URL"
         }
         Kind::RESP3NotSupported => "is too old: Redis 6.2 or newer, or Valkey, is needed",
         _ => {

@@ -15,13 +15,15 @@ use std::{
 };
 
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, ProtocolVersion, PushInfo,
-    PushKind, RedisResult, Value,
+    AsyncConnectionConfig, Cmd, ErrorKind, PushInfo, PushKind, RedisError, RedisResult, Value,
     aio::{MultiplexedConnection, SendError},
 };
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::failure::{Failure, is_final, passes};
+use super::{
+    failure::{Failure, is_final, passes},
+    route::Route,
+};
 
 /// Whether a command may be sent a second time when the first one got no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +36,10 @@ pub(super) enum Effect {
 
 /// See the module.
 pub(super) struct Link {
-    client: Client,
+    route: Route,
     patience: Duration,
+    /// How many replicas must have a write before it counts.
+    replicas: u32,
     state: Arc<Mutex<State>>,
     /// Held by whoever makes a connection.
     connecting: tokio::sync::Mutex<()>,
@@ -54,19 +58,14 @@ struct State {
 
 impl Link {
     /// A link that connects when it is needed first.
-    pub(super) fn new(info: ConnectionInfo, patience: Duration) -> Result<Self, Failure> {
-        // The newer protocol tells at once that a connection is gone, also when nobody asks for anything.
-        let settings = info
-            .redis_settings()
-            .clone()
-            .set_protocol(ProtocolVersion::RESP3);
-        let client = Client::open(info.set_redis_settings(settings)).map_err(Failure::Connect)?;
-        Ok(Self {
-            client,
+    pub(super) fn new(route: Route, patience: Duration, replicas: u32) -> Self {
+        Self {
+            route,
             patience,
+            replicas,
             state: Arc::default(),
             connecting: tokio::sync::Mutex::default(),
-        })
+        }
     }
 
     /// Sends one command and waits for its reply.
@@ -75,9 +74,20 @@ impl Link {
         let slow = || Failure::Slow(self.patience);
         loop {
             let (mut connection, number) = self.connection(deadline).await?;
-            let reply = timeout_at(deadline, command.query_async::<Value>(&mut connection)).await;
-            let cause = match reply {
-                Ok(Ok(value)) => return Ok(value),
+            let replicas = if effect == Effect::None {
+                0
+            } else {
+                self.replicas
+            };
+            let reply = exchange(&mut connection, command, replicas, deadline);
+            let cause = match timeout_at(deadline, reply).await {
+                Ok(Ok((value, confirmed))) if confirmed >= replicas => return Ok(value),
+                Ok(Ok((_, confirmed))) => {
+                    return Err(Failure::Unconfirmed {
+                        confirmed,
+                        replicas,
+                    });
+                }
                 Ok(Err(cause)) => cause,
                 Err(_) => {
                     self.give_up(number);
@@ -159,7 +169,9 @@ impl Link {
             .set_pipeline_buffer_size(QUEUE)
             .set_push_sender(listen);
         let connection = self
-            .client
+            .route
+            .client()
+            .await?
             .get_multiplexed_async_connection_with_config(&config)
             .await?;
         let mut state = self.state();
@@ -181,6 +193,30 @@ impl Link {
     fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
+}
+
+/// Sends a command, and in the same packet asks how many replicas have what it wrote.
+async fn exchange(
+    connection: &mut MultiplexedConnection,
+    command: &Cmd,
+    replicas: u32,
+    deadline: Instant,
+) -> RedisResult<(Value, u32)> {
+    if replicas == 0 {
+        return Ok((command.query_async(connection).await?, 0));
+    }
+    let left = deadline.saturating_duration_since(Instant::now());
+    // A little earlier than the deadline, so that the answer is heard.
+    let millis = u64::try_from(left.as_millis() * 9 / 10).unwrap_or(1).max(1);
+    let mut both = redis::pipe();
+    both.add_command(command.clone());
+    both.cmd("WAIT").arg(replicas).arg(millis);
+    let replies = connection.send_packed_commands(&both, 0, 2).await?;
+    let [reply, confirmed] = <[Value; 2]>::try_from(replies)
+        .map_err(|_| RedisError::from((ErrorKind::UnexpectedReturnType, "not two replies")))?;
+    let reply = reply.extract_error()?;
+    let confirmed = redis::from_redis_value::<u32>(confirmed.extract_error()?)?;
+    Ok((reply, confirmed))
 }
 
 impl State {
@@ -209,7 +245,7 @@ const FIRST: Duration = Duration::from_millis(5);
 /// The longest pause between two tries.
 const LONGEST: Duration = Duration::from_millis(500);
 /// How long one try to connect may take.
-const CONNECT: Duration = Duration::from_secs(2);
+pub(super) const CONNECT: Duration = Duration::from_secs(2);
 /// Before a command is sent again that was refused for the moment.
 const AGAIN: Duration = Duration::from_millis(50);
 /// How many commands may wait to be written.

@@ -20,11 +20,14 @@
 //!   whose expiry was taken away; an index mends itself when it is read.
 //! - **A crash of the server** loses what the server loses: with `appendonly yes` and `appendfsync always` nothing that was
 //!   acknowledged, and then [`durable`](Capabilities::durable) is true; otherwise up to some seconds of writes, a log-out among them.
+//! - **A failover** by Sentinel is followed: requests wait for the new primary as long as their patience. What the old one
+//!   acknowledged and no replica had is lost with it, unless [`RedisOptions::replicas`] asks for more.
 //! - **Eviction**: a server with a memory limit and another policy than `noeviction` drops living sessions; see
 //!   [`RedisOptions::refuse_eviction`].
 //!
 //! A user of an ACL needs `+ping +info +config|get +get +mget +scan +zrange +zrem +del +eval +evalsha`, what scripts call (`+exists +set
-//! +setrange +pexpire +persist +zadd +zremrangebyscore`), and `~abiding:*`. Without `+info` and `+config|get` the store takes the worse for granted.
+//! +setrange +pexpire +persist +zadd +zremrangebyscore`), and `~abiding:*`. `+wait` with replicas. Without `+info` and `+config|get` the store
+//! takes the worse for granted.
 //!
 //! It needs a Tokio runtime.
 //!
@@ -45,6 +48,7 @@ mod link;
 mod nature;
 mod options;
 mod pursuit;
+mod route;
 mod rows;
 mod scripts;
 mod subjects;
@@ -64,6 +68,7 @@ use redis::{Cmd, Value, cmd};
 
 pub use options::RedisOptions;
 
+use failure::Failure;
 use guesses::Guesses;
 use link::{Effect, Link};
 use nature::Nature;
@@ -75,6 +80,8 @@ use scripts::{Call, Lua};
 pub struct RedisStore {
     place: String,
     link: Link,
+    /// For writes that wait for replicas: reads need not stand in the queue behind them.
+    slow_link: Option<Link>,
     names: Names,
     guesses: Guesses,
     turns: Turns,
@@ -90,10 +97,18 @@ impl RedisStore {
         RedisOptions::new(url).open().await
     }
 
-    fn new(place: String, link: Link, prefix: &str, patience: Duration, nature: Nature) -> Self {
+    fn new(
+        place: String,
+        link: Link,
+        slow_link: Option<Link>,
+        prefix: &str,
+        patience: Duration,
+        nature: Nature,
+    ) -> Self {
         Self {
             place,
             link,
+            slow_link,
             names: Names::new(prefix),
             guesses: Guesses::new(),
             turns: Turns::new(patience),
@@ -103,15 +118,23 @@ impl RedisStore {
     }
 
     async fn send(&self, operation: &'static str, command: &Cmd, effect: Effect) -> Result<Value> {
-        let reply = self.link.send(command, effect).await;
+        let reply = self.exchange(command, effect).await;
         reply.map_err(|failure| failure.into_error(operation, &self.place))
+    }
+
+    async fn exchange(&self, command: &Cmd, effect: Effect) -> Result<Value, Failure> {
+        let link = match (effect, &self.slow_link) {
+            (Effect::Once, Some(link)) => link,
+            (Effect::Once, None) | (Effect::None, _) => &self.link,
+        };
+        link.send(command, effect).await
     }
 
     /// Runs a script, which the server may have to be told again.
     async fn run(&self, operation: &'static str, script: &Lua, call: &Call) -> Result<Value> {
-        let reply = match self.link.send(&script.call(call), Effect::Once).await {
-            Err(failure::Failure::Refused(cause)) if cause.code() == Some("NOSCRIPT") => {
-                self.link.send(&script.send(call), Effect::Once).await
+        let reply = match self.exchange(&script.call(call), Effect::Once).await {
+            Err(Failure::Refused(cause)) if cause.code() == Some("NOSCRIPT") => {
+                self.exchange(&script.send(call), Effect::Once).await
             }
             reply => reply,
         };

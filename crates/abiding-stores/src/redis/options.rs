@@ -3,9 +3,8 @@
 use std::{fmt, time::Duration};
 
 use abiding::{Error, ErrorKind, Result};
-use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
 
-use super::{RedisStore, link::Link, nature};
+use super::{RedisStore, link::Link, nature, route::Route};
 
 /// What can be chosen about a Redis store. The defaults are right for most.
 ///
@@ -29,18 +28,27 @@ pub struct RedisOptions {
     prefix: Box<str>,
     patience: Duration,
     refuses_eviction: bool,
+    replicas: u32,
+    sentinel_password: Option<Box<str>>,
 }
 
 impl RedisOptions {
-    /// The defaults, for the server at `url`: `redis://user:password@host:6379/0`, `rediss://…` for TLS (feature
-    /// `redis-tls`), or `unix:///path/of/socket?db=0&user=…&pass=…`. User, password, port and database may
-    /// be left out; what is not a letter or digit in a password is spelled `%40`.
+    /// The defaults, for the server at `url`. User, password, port and database may be left out, and what is
+    /// neither letter nor digit in a password is spelled as in `%40`.
+    ///
+    /// | URL | is |
+    /// |---|---|
+    /// | `redis://user:password@host:6379/0` | one server |
+    /// | `unix:///path/of/socket?db=0&user=…&pass=…` | one server on this machine |
+    /// | `redis+sentinel://user:password@host:26379,host,host/service/0` | the primary of a service, as Sentinels at these places know it |
     pub fn new(url: impl Into<Box<str>>) -> Self {
         Self {
             url: url.into(),
             prefix: "abiding:".into(),
             patience: Duration::from_secs(5),
             refuses_eviction: false,
+            replicas: 0,
+            sentinel_password: None,
         }
     }
 
@@ -66,6 +74,23 @@ impl RedisOptions {
         self
     }
 
+    /// How many replicas must have a write before it is acknowledged; 0 unless told otherwise.
+    ///
+    /// Replicas follow a primary at a distance: what it acknowledged a moment before its death is lost with it. With
+    /// 1, a failover to the replica that is furthest ahead, as Sentinel chooses it, loses nothing that was
+    /// acknowledged. It costs no round trip of this process, and the time that replicas take: writes have a
+    /// connection of their own then, on which each waits for the one before. A write that too few confirm within the patience is an error, though it is done.
+    pub fn replicas(mut self, replicas: u32) -> Self {
+        self.replicas = replicas;
+        self
+    }
+
+    /// The password for the Sentinels, which have none of the primary's; none unless told otherwise.
+    pub fn sentinel_password(mut self, password: impl Into<Box<str>>) -> Self {
+        self.sentinel_password = Some(password.into());
+        self
+    }
+
     /// Connects, and looks what kind of server it is.
     ///
     /// # Errors
@@ -74,12 +99,13 @@ impl RedisOptions {
     /// remedy, and never the password.
     pub async fn open(self) -> Result<RedisStore> {
         let unusable = |what: &'static str| Error::new(ErrorKind::Unavailable, "open", what);
-        let info: ConnectionInfo = (&*self.url).into_connection_info().map_err(|cause| {
+        let password = self.sentinel_password.as_deref();
+        let (route, place) = Route::parse(&self.url, password).map_err(|cause| {
             // The driver's message may hold a part of the URL.
             drop(cause);
             unusable(
                 "the URL of the Redis server is not one: write `redis://user:password@host:port/database`, \
-                 `rediss://…` for TLS (feature `redis-tls`) or `unix:///path`",
+                 `redis+sentinel://user:password@host:port,host:port/service/database`, or `unix:///path`",
             )
         })?;
         if self.prefix.is_empty() {
@@ -87,9 +113,9 @@ impl RedisOptions {
                 "the prefix of the Redis store is empty: give its keys a beginning of their own",
             ));
         }
-        let place = place(&info);
-        let link =
-            Link::new(info, self.patience).map_err(|failure| failure.into_error("open", &place))?;
+        let slow_link =
+            (self.replicas > 0).then(|| Link::new(route.clone(), self.patience, self.replicas));
+        let link = Link::new(route, self.patience, 0);
         let nature = nature::ask(&link)
             .await
             .map_err(|failure| failure.into_error("open", &place))?;
@@ -116,6 +142,7 @@ impl RedisOptions {
         Ok(RedisStore::new(
             place,
             link,
+            slow_link,
             &self.prefix,
             self.patience,
             nature,
@@ -130,18 +157,7 @@ impl fmt::Debug for RedisOptions {
             .field("prefix", &self.prefix)
             .field("patience", &self.patience)
             .field("refuses_eviction", &self.refuses_eviction)
+            .field("replicas", &self.replicas)
             .finish_non_exhaustive()
-    }
-}
-
-/// What to call the server in messages: its address and database.
-fn place(info: &ConnectionInfo) -> String {
-    let database = info.redis_settings().db();
-    match info.addr() {
-        ConnectionAddr::Tcp(host, port) => format!("redis://{host}:{port}/{database}"),
-        ConnectionAddr::TcpTls { host, port, .. } => format!("rediss://{host}:{port}/{database}"),
-        ConnectionAddr::Unix(path) => format!("unix://{}?db={database}", path.display()),
-        // The driver may learn of more ways to a server.
-        _ => "an address of another kind".into(),
     }
 }

@@ -5,6 +5,7 @@
 
 mod costs;
 mod crowds;
+mod failover;
 mod faults;
 mod keeping;
 mod refusals;
