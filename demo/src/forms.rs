@@ -1,4 +1,4 @@
-//! What the forms of every story share: complaints, their summary, and the question with one line.
+//! What the forms of every story share: complaints, their summary, and the questions.
 //!
 //! Assistive technology finds hint and complaint by `aria-describedby`, and that there is a complaint
 //! by `aria-invalid`. The membership form has kinds of questions of its own: see its `questions`.
@@ -19,7 +19,7 @@ pub(crate) struct Complaint {
     pub(crate) message: String,
 }
 
-/// A question that one line answers.
+/// A question that one line answers, or several, or a choice.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Question {
     pub(crate) name: &'static str,
@@ -47,6 +47,66 @@ impl Question {
     /// The question with what was typed and what is wrong about it. What is typed into a `password`
     /// never goes back.
     pub(crate) fn ask(&self, typed: &str, complaints: &[Complaint]) -> Markup {
+        let name = self.name;
+        let typed = (self.kind != "password").then_some(typed);
+        self.framed(complaints, true, |described, invalid| {
+            html! {
+                input id=(name) name=(name) type=(self.kind) value=[typed]
+                    // A pad of digits, on phones.
+                    inputmode=[(self.autocomplete == "one-time-code").then_some("numeric")]
+                    autocomplete=(self.autocomplete) required
+                    aria-describedby=[described] aria-invalid=[invalid] data-testid={ "field-" (name) };
+            }
+        })
+    }
+
+    /// The same with room for several lines.
+    pub(crate) fn ask_lines(
+        &self,
+        typed: &str,
+        complaints: &[Complaint],
+        required: bool,
+    ) -> Markup {
+        let name = self.name;
+        self.framed(complaints, required, |described, invalid| {
+            html! {
+                textarea id=(name) name=(name) rows="4" autocomplete=(self.autocomplete)
+                    required[required] aria-describedby=[described] aria-invalid=[invalid]
+                    // A browser drops the first line break of a text area; this one is ours.
+                    data-testid={ "field-" (name) } { "\n" (typed) }
+            }
+        })
+    }
+
+    /// The same with a list to choose from: values, and what people read.
+    pub(crate) fn ask_choice(
+        &self,
+        options: &[(&str, &str)],
+        chosen: &str,
+        complaints: &[Complaint],
+    ) -> Markup {
+        let name = self.name;
+        self.framed(complaints, true, |described, invalid| {
+            html! {
+                select id=(name) name=(name) autocomplete=(self.autocomplete) required
+                    aria-describedby=[described] aria-invalid=[invalid] data-testid={ "field-" (name) } {
+                    option value="" { "Please choose" }
+                    @for (value, text) in options {
+                        option value=(value) selected[*value == chosen] { (text) }
+                    }
+                }
+            }
+        })
+    }
+
+    /// Label, hint and complaint around a control, which is told what describes it and whether
+    /// something is wrong.
+    fn framed(
+        &self,
+        complaints: &[Complaint],
+        required: bool,
+        control: impl FnOnce(Option<String>, Option<&'static str>) -> Markup,
+    ) -> Markup {
         let Self { name, label, .. } = *self;
         let complaint = complaints.iter().find(|complaint| complaint.field == name);
         let told = [
@@ -54,22 +114,18 @@ impl Question {
             (!self.hint.is_empty()).then(|| format!("{name}-hint")),
         ];
         let described = told.into_iter().flatten().collect::<Vec<_>>().join(" ");
-        let typed = (self.kind != "password").then_some(typed);
         html! {
             div.question {
-                label for=(name) { (label) }
+                label for=(name) {
+                    (label) @if !required { span.optional { " (optional)" } }
+                }
                 @if !self.hint.is_empty() { p.hint id={ (name) "-hint" } { (self.hint) } }
                 @if let Some(complaint) = complaint {
                     p.error id={ (name) "-error" } data-testid={ "error-" (name) } {
                         span.visually-hidden { "Error: " } (complaint.message)
                     }
                 }
-                input id=(name) name=(name) type=(self.kind) value=[typed]
-                    // A pad of digits, on phones.
-                    inputmode=[(self.autocomplete == "one-time-code").then_some("numeric")]
-                    autocomplete=(self.autocomplete) required
-                    aria-describedby=[(!described.is_empty()).then_some(described)]
-                    aria-invalid=[complaint.map(|_| "true")] data-testid={ "field-" (name) };
+                (control((!described.is_empty()).then_some(described), complaint.map(|_| "true")))
             }
         }
     }
