@@ -23,7 +23,7 @@ use crate::{
     lab::{self, Lab},
     layout,
     mail::{self, Mailer},
-    membership, operator, organizer,
+    membership, operator, organizer, platforms,
     requests::{self, Trail},
     settings::{ProfileKind, StoreKind},
 };
@@ -84,6 +84,7 @@ pub(crate) fn router(app: App, sessions: Manager) -> Router {
         .merge(membership::routes())
         .merge(organizer::routes())
         .merge(code::routes())
+        .merge(platforms::routes())
         .merge(inspector::routes())
         .merge(lab::routes())
         .merge(operator::routes(&app, sessions.clone()));

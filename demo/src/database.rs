@@ -125,6 +125,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0003_organizer.sql"),
     include_str!("../migrations/0004_mail.sql"),
     include_str!("../migrations/0005_proven_address.sql"),
+    include_str!("../migrations/0006_platforms.sql"),
 ];
 
 #[cfg(test)]

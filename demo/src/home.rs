@@ -28,6 +28,9 @@ pub(crate) async fn show(State(app): State<App>) -> Page {
                 (card("/organizer", "card-organizer", "Plan a party", "Open the organizer",
                     "Sign in, stay for a week or until the browser closes, invite guests. See where you are signed \
                      in, and sign another device out."))
+                (card("/platforms", "card-platforms", "Publish in several places", "Open the platforms",
+                    "Connect a shop and a newsletter and switch between them in two tabs. Change one in another \
+                     browser. Nothing is ever published in the wrong place."))
                 (card("/shop", "card-shop", "Sign in with a code", "Open the shop",
                     "Fill a cart, ask for a code by e-mail, and type it in. The two requests may reach two \
                      servers. Put an older cookie back: you get no more guesses."))

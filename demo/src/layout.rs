@@ -30,6 +30,7 @@ pub(crate) enum Section {
     Membership,
     Operator,
     Organizer,
+    Platforms,
     Session,
 }
 
@@ -245,6 +246,12 @@ const NAVIGATION: &[Entry] = &[
         "Organizer",
         "nav-organizer",
         Section::Organizer,
+    ),
+    (
+        "/platforms",
+        "Platforms",
+        "nav-platforms",
+        Section::Platforms,
     ),
     ("/shop", "One-time code", "nav-code", Section::Code),
     ("/session", "My session", "nav-session", Section::Session),

@@ -19,6 +19,7 @@ mod mail;
 mod membership;
 mod operator;
 mod organizer;
+mod platforms;
 mod requests;
 mod settings;
 mod startup;

@@ -11,6 +11,7 @@ mod lab;
 mod mail;
 mod operator;
 mod organizer;
+mod platforms;
 mod smtp_server;
 mod stage;
 mod tokens;
