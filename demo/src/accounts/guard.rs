@@ -60,10 +60,12 @@ impl SignedIn {
 }
 
 impl Refused {
-    /// Back to `page` afterwards, where the form is filled in as it was.
+    /// Back to `page` afterwards, where the form is filled in as it was, unless that is far too long.
     pub(crate) fn with_typed(self, page: &str, form: &impl Serialize) -> Self {
         match (self, serde_urlencoded::to_string(form)) {
-            (Self::SignIn(reason, _), Ok(typed)) => Self::SignIn(reason, format!("{page}?{typed}")),
+            (Self::SignIn(reason, _), Ok(typed)) if typed.len() <= LONGEST => {
+                Self::SignIn(reason, format!("{page}?{typed}"))
+            }
             (refused, _) => refused,
         }
     }
@@ -122,6 +124,8 @@ pub(super) fn encoded(path: &str) -> String {
         .collect()
 }
 
+/// In bytes: what is typed into one line, and an address that every server takes.
+const LONGEST: usize = 2000;
 /// Where those go who came from nowhere.
 pub(crate) const HOME: &str = "/organizer";
 /// The session key of the name of who is signed in.

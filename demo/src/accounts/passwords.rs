@@ -57,6 +57,8 @@ impl Password {
 
 impl Hasher {
     pub(crate) fn new() -> Self {
+        // Made now: the first stranger must not wait for it and tell by that.
+        LazyLock::force(&NOBODY);
         Self(Arc::new(Semaphore::new(AT_ONCE)))
     }
 
