@@ -4,6 +4,7 @@ use crate::{
     programs::{self, BROWSER},
     step::{Outcome, Step},
     test::REQUIRED,
+    tools,
 };
 
 pub(crate) fn run(names: &[String]) -> Outcome {
@@ -14,8 +15,9 @@ pub(crate) fn run(names: &[String]) -> Outcome {
         .run()
 }
 
-/// What the browser tests find in place: a browser, and the demo beside them in the target folder.
+/// What the browser tests find in place: a browser, its tools, and the demo beside them in the target folder.
 pub(crate) fn prepare() -> Outcome {
     programs::ensure(BROWSER)?;
+    tools::ensure()?;
     Step::cargo(&["build", "--workspace", "--bin", "abiding-demo"]).run()
 }

@@ -15,6 +15,7 @@ mod programs;
 mod step;
 mod tally;
 mod test;
+mod tools;
 
 /// What a command is called, what it is for, and the function that does it.
 struct Command {
@@ -73,6 +74,6 @@ fn main() -> ExitCode {
 
 fn list() {
     for Command { name, purpose, .. } in COMMANDS {
-        eprintln!("  cargo xtask {name:<6} {purpose}");
+        eprintln!("  cargo xtask {name:<11} {purpose}");
     }
 }

@@ -7,10 +7,12 @@ use crate::step::{Failure, Outcome, Step};
 /// A program, and the package that brings it.
 pub(crate) type Program = (&'static str, &'static str);
 
-/// The browser and its driver.
+/// The browser and its driver, and what its tests are fetched and furnished with.
 pub(crate) const BROWSER: &[Program] = &[
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
+    ("npm", "npm"),
+    ("openssl", "openssl"),
 ];
 
 /// What the tests of the stores start for themselves.

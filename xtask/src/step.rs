@@ -56,6 +56,12 @@ impl Step {
         self
     }
 
+    /// Lets it run in another folder than the root.
+    pub(crate) fn within(mut self, folder: &Path) -> Self {
+        self.0.current_dir(folder);
+        self
+    }
+
     /// Lets its stdout be ours: what it prints is the result of the command.
     pub(crate) fn printing(mut self) -> Self {
         self.0.stdout(Stdio::inherit());

@@ -1,16 +1,15 @@
 //! The one `chromedriver` of this test process, and the words that WebDriver servers understand.
 //! See <https://www.w3.org/TR/webdriver2/>; browsers are opened and driven through it by `browser`.
 
-use std::{
-    fs::File,
-    io::Write,
-    process::{Command, Stdio},
-    sync::OnceLock,
-};
+use std::{fs::File, process::Command, sync::OnceLock};
 
 use serde_json::Value;
 
-use crate::{http, leash::Leashed};
+use crate::{
+    http,
+    leash::Leashed,
+    required::{self, starts},
+};
 
 /// What to do where there is no browser.
 const REMEDY: &str = "install chromium and chromium-driver";
@@ -92,28 +91,5 @@ impl Driver {
 pub fn available() -> bool {
     static AVAILABLE: OnceLock<bool> = OnceLock::new();
     let available = *AVAILABLE.get_or_init(|| ["chromium", "chromedriver"].into_iter().all(starts));
-    if !available {
-        assert!(
-            !required(),
-            "{REMEDY}: ABIDING_REQUIRE says that nothing is skipped"
-        );
-        // Not `eprintln!`: the test runner keeps that from the eyes of whoever runs a test that passes.
-        let _ = writeln!(std::io::stderr(), "skipped: {REMEDY}");
-    }
-    available
-}
-
-fn starts(program: &str) -> bool {
-    let mut command = Command::new(program);
-    let silent = command
-        .arg("--version")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    silent.status().is_ok_and(|status| status.success())
-}
-
-#[expect(clippy::disallowed_methods, reason = "the one setting of these tests")]
-fn required() -> bool {
-    std::env::var("ABIDING_REQUIRE")
-        .is_ok_and(|list| list.split(',').any(|name| name.trim() == "chromium"))
+    required::is_there("chromium", available, REMEDY)
 }

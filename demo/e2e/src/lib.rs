@@ -4,12 +4,15 @@
 //! itself, because the dozen commands needed here are less than the smallest client library.
 //! Whatever it starts ends with the test process, however that ends. It panics where a test could not go on anyway.
 
+mod axe;
 mod browser;
 mod demo;
 mod driver;
 mod element;
 mod http;
 mod leash;
+mod proxy;
+mod required;
 mod scratch;
 mod screenshot;
 
@@ -17,3 +20,4 @@ pub use browser::{Browser, Cookie, Tab};
 pub use demo::Demo;
 pub use driver::available;
 pub use element::{Element, Key};
+pub use proxy::Proxy;

@@ -18,7 +18,7 @@ fn folder() -> PathBuf {
 }
 
 /// The target folder, which is three above a test program: `target/debug/deps/browser-…`.
-fn target() -> PathBuf {
+pub(crate) fn target() -> PathBuf {
     let program = std::env::current_exe().expect("a test knows its own path");
     let target = program.ancestors().nth(3);
     target.expect("a test lies in the target folder").to_owned()
