@@ -12,6 +12,7 @@ mod features;
 mod fmt;
 mod lint;
 mod programs;
+mod screenshots;
 mod step;
 mod tally;
 mod test;
@@ -44,6 +45,11 @@ const COMMANDS: &[Command] = &[
         name: "e2e",
         purpose: "the browser tests alone; a further argument picks tests by name",
         run: e2e::run,
+    },
+    Command {
+        name: "screenshots",
+        purpose: "a picture of every page of the demo: light and dark, a desk and a phone",
+        run: screenshots::run,
     },
     Command {
         name: "bench",

@@ -1,121 +1,99 @@
-//! Pictures of every page, for people to look at, and the little about looks that a program can judge.
+//! Every page in every look: pictures for people, and what a program can judge.
 
-use crate::stage::Stage;
+use abiding_demo_e2e::Browser;
 
-#[test]
-fn every_page_fits_a_phone_and_a_desk_in_light_and_dark() {
-    let Some(stage) = Stage::set() else { return };
-    stage.fill_all();
-    stage.ask_for_a_code("sipho@example.org");
-    picture(
-        &stage,
-        &[
-            ("/", "home"),
-            ("/membership/personal", "personal"),
-            ("/membership/contact", "contact"),
-            ("/membership/declaration", "declaration"),
-            ("/membership/payment", "payment"),
-            ("/membership/review", "review"),
-            ("/shop", "shop"),
-            ("/code", "code"),
-            ("/code/verify", "code-verify"),
-            ("/mailbox", "mailbox"),
-            ("/session", "session"),
-            ("/lab", "lab"),
-            ("/operator", "operator"),
-            ("/no-such-page", "not-found"),
-            ("/sign-in?reason=idle", "sign-in"),
-            ("/register", "register"),
-        ],
-    );
-}
+use crate::{pages, stage::Stage};
+
+/// What the pages are shown on, and in which colours.
+const LOOKS: [(&str, (u32, u32), bool); 4] = [
+    ("desk-light", (1280, 900), false),
+    ("desk-dark", (1280, 900), true),
+    ("phone-light", (390, 844), false),
+    ("phone-dark", (390, 844), true),
+];
 
 #[test]
-fn the_pages_of_whoever_is_signed_in_fit_as_well() {
+fn every_page_does_well_in_every_look() {
     let Some(stage) = Stage::set() else { return };
-    stage.sign_in();
-    stage.plan("Dinner for the neighbours");
-    let party = stage.browser.path();
-    for name in ["Zanele", "Sipho Themba Dlamini-Khumalo"] {
-        stage.browser.test_id("field-name").fill(name);
-        stage.press("invite");
-    }
-    stage.press("guest-1-yes");
-    picture(
-        &stage,
-        &[
-            ("/", "home-signed-in"),
-            ("/organizer", "organizer"),
-            (&party, "party"),
-            ("/account/devices", "devices"),
-            ("/account/password", "password"),
-        ],
-    );
-}
-
-fn picture_errors(stage: &Stage, page: &str) {
-    for (theme, dark) in [("light", false), ("dark", true)] {
-        stage.browser.prefer_dark(dark);
-        stage.browser.screenshot(&format!("{page}-errors-{theme}"));
-    }
-    assert!(stage.browser.has("error-summary"));
-}
-
-/// Takes each page in every size and theme, and judges what a program can.
-fn picture(stage: &Stage, pages: &[(&str, &str)]) {
     let browser = &stage.browser;
-    for (path, page) in pages {
-        for (size, (width, height)) in [("desk", (1280, 900)), ("phone", (390, 844))] {
+    let mut wrong = Vec::new();
+    pages::walk(&stage, |page| {
+        for (look, (width, height), dark) in LOOKS {
             browser.resize(width, height);
-            for (theme, dark) in [("light", false), ("dark", true)] {
-                browser.prefer_dark(dark);
-                stage.go(path);
-                browser.screenshot(&format!("{page}-{size}-{theme}"));
-                let wide = browser
-                    .run("return document.documentElement.scrollWidth")
-                    .as_u64();
-                assert!(
-                    wide <= Some(u64::from(width)),
-                    "{path} is {wide:?} wide on a {size}"
-                );
-                let worst = browser.run(CONTRAST);
-                assert!(
-                    worst["ratio"].as_f64() >= Some(4.5),
-                    "{path} in {theme}: {worst}"
-                );
-            }
+            browser.prefer_dark(dark);
+            browser.screenshot(&format!("{page}-{look}"));
+            let told = faults(browser, width);
+            wrong.extend(
+                told.into_iter()
+                    .map(|fault| format!("{page}-{look}: {fault}")),
+            );
         }
-    }
+        // The next page is found as at a desk.
+        browser.resize(1280, 900);
+    });
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
 #[test]
-fn errors_are_pictured_as_well() {
+fn a_code_that_has_ended_does_well_too() {
     let Some(stage) = Stage::set() else { return };
-    stage.go("/membership");
-    stage.take("personal", &[("id_number", "8001015009088")]);
-    picture_errors(&stage, "personal");
-    stage.go("/register");
-    stage.press("submit-register");
-    picture_errors(&stage, "register");
     stage.ask_for_a_code("sipho@example.org");
-    for (picture, testid, title) in [
-        ("code-paused", "resend", "A code is on its way"),
-        ("code-unreadable", "to-verify", "Enter your code"),
-    ] {
-        stage.browser.test_id(testid).follow();
-        if stage.browser.has("submit-code") {
-            stage.browser.test_id("submit-code").follow();
-        }
-        assert_eq!(stage.browser.test_id("page-title").text(), title);
-        for (theme, dark) in [("light", false), ("dark", true)] {
-            stage.browser.prefer_dark(dark);
-            stage.browser.screenshot(&format!("{picture}-{theme}"));
-        }
-    }
     stage.demo.at_second(601);
-    stage.browser.reload();
     stage.go("/code/verify");
-    stage.browser.screenshot("code-expired-dark");
+    stage.browser.screenshot("code-expired-desk-light");
+    assert_eq!(faults(&stage.browser, 1280), [""; 0]);
+}
+
+#[test]
+fn no_page_asks_anything_of_another_host_or_could() {
+    let Some(stage) = Stage::set() else { return };
+    let browser = &stage.browser;
+    let here = stage.demo.url("/");
+    pages::walk(&stage, |page| {
+        let asked = browser.requests();
+        assert!(!asked.is_empty(), "{page} is not in the browser's log");
+        // What is no address of the network is the browser's own: `chrome:`, `data:`.
+        let on_the_network =
+            |address: &&String| ["http", "ws"].iter().any(|s| address.starts_with(s));
+        for address in asked.iter().filter(on_the_network) {
+            assert!(address.starts_with(&here), "{page} asks for {address}");
+        }
+        let policy = browser
+            .run("return (await fetch(location.href)).headers.get('content-security-policy')");
+        let policy = policy.as_str().unwrap_or_default();
+        assert!(
+            policy.starts_with("default-src 'none'"),
+            "{page}: {policy:?}"
+        );
+        let elsewhere = ["http:", "https:", "*", "unsafe"];
+        assert!(
+            !elsewhere.iter().any(|word| policy.contains(word)),
+            "{page}: {policy}"
+        );
+        // What the policy has stopped is told there.
+        assert_eq!(
+            browser
+                .console()
+                .iter()
+                .find(|line| line.contains("Policy")),
+            None,
+            "{page}"
+        );
+    });
+}
+
+/// What is wrong with the page as it is shown now.
+fn faults(browser: &Browser, width: u32) -> Vec<String> {
+    let mut faults = browser.violations().unwrap_or_default();
+    let wide = browser.run("return document.documentElement.scrollWidth");
+    if wide.as_u64() > Some(u64::from(width)) {
+        faults.push(format!("{wide} pixels wide"));
+    }
+    let worst = browser.run(CONTRAST);
+    if worst["ratio"].as_f64() < Some(4.5) {
+        faults.push(format!("hard to read: {worst}"));
+    }
+    faults
 }
 
 /// Finds the text with the least contrast to the colour it stands on, by the formula of WCAG 2.

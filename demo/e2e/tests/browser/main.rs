@@ -12,6 +12,7 @@ mod lab;
 mod looks;
 mod membership;
 mod organizer;
+mod pages;
 mod scars;
 mod secrecy;
 mod signing_out;
