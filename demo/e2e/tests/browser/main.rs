@@ -13,6 +13,7 @@ mod looks;
 mod membership;
 mod organizer;
 mod pages;
+mod platforms;
 mod scars;
 mod secrecy;
 mod signing_out;
