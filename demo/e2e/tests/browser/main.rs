@@ -14,6 +14,7 @@ mod membership;
 mod organizer;
 mod pages;
 mod platforms;
+mod proxy;
 mod scars;
 mod secrecy;
 mod signing_out;
