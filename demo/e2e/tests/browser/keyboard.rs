@@ -51,12 +51,34 @@ fn every_field_has_a_label_and_every_page_one_heading_and_a_language() {
         "/mailbox",
         "/session",
         "/lab",
+        "/operator",
+        "/sign-in?reason=idle",
+        "/register",
         "/no-such-page",
     ]
     .map(str::to_owned);
     for path in steps.chain(others) {
-        stage.go(&path);
-        let faults = stage.browser.run(
+        is_named_and_ordered(&stage, &path);
+    }
+    stage.sign_in();
+    stage.plan("Dinner");
+    stage.browser.test_id("field-name").fill("Zanele");
+    stage.press("invite");
+    let party = stage.browser.path();
+    for path in [
+        "/organizer",
+        &*party,
+        "/account/devices",
+        "/account/password",
+    ] {
+        is_named_and_ordered(&stage, path);
+    }
+}
+
+/// Fails unless a screen reader finds its way about the page.
+fn is_named_and_ordered(stage: &Stage, path: &str) {
+    stage.go(path);
+    let faults = stage.browser.run(
             "const faults = [];
              const named = e => e.labels?.length || e.ariaLabel || e.getAttribute('aria-labelledby') || e.innerText?.trim();
              for (const e of document.querySelectorAll('input:not([type=hidden]), select, textarea, button, a'))
@@ -69,10 +91,9 @@ fn every_field_has_a_label_and_every_page_one_heading_and_a_language() {
              for (const id of ids.filter((id, i) => ids.indexOf(id) !== i)) faults.push('two of id ' + id);
              return faults",
         );
-        assert_eq!(
-            faults.as_array().map(Vec::as_slice),
-            Some(&[][..]),
-            "{path}"
-        );
-    }
+    assert_eq!(
+        faults.as_array().map(Vec::as_slice),
+        Some(&[][..]),
+        "{path}"
+    );
 }
