@@ -34,9 +34,6 @@ pub(crate) async fn show(State(app): State<App>) -> Page {
                 (card("/shop", "card-shop", "Sign in with a code", "Open the shop",
                     "Fill a cart, ask for a code by e-mail, and type it in. The two requests may reach two \
                      servers. Put an older cookie back: you get no more guesses."))
-                (card("/platforms", "card-platforms", "Work on several platforms", "Open the platforms",
-                    "Switch between your connections. The session remembers which one you work on, and finds \
-                     out when another device has changed or cut it."))
                 section.card {
                     h2 { "No store at all" }
                     p {

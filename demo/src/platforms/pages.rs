@@ -46,7 +46,7 @@ fn chosen(active: Option<&Active>, token: &str) -> Markup {
                 }
                 p { (spelled(&active.kind)) ", " span data-testid="active-account" { (active.account) } }
                 div.actions {
-                    a.button href="/platforms/desk" data-testid="to-desk" { "Go to the desk" }
+                    a.button.primary href="/platforms/desk" data-testid="to-desk" { "Go to the desk" }
                     form method="post" action="/platforms/clear" {
                         (hidden(token))
                         button type="submit" data-testid="clear" { "Work on none" }
