@@ -22,6 +22,7 @@ const OF_NEWCOMERS: &[Page] = &[
     ("lab", "/lab", ""),
     ("lab-run", "/lab", "lab-run"),
     ("operator", "/operator", ""),
+    ("operator-revoke", "/operator", "revoke-signing"),
     ("not-found", "/no-such-page", ""),
 ];
 
