@@ -119,6 +119,24 @@ fn the_server_may_die_between_any_two_steps() {
 }
 
 #[test]
+fn what_was_done_is_in_the_log_by_the_handle_of_the_session() {
+    for stage in stages() {
+        stage.go("/platforms");
+        stage.press("switch-1");
+        stage.go("/platforms");
+        stage.press("clear");
+        stage.go("/session");
+        let handle = stage.seen("session-handle");
+        let said = stage.demo.said();
+        for what in ["connected", "switched to", "left"] {
+            let told = format!("{what} a platform session=\"{handle}\" platform=1");
+            assert!(said.contains(&told), "{told}");
+        }
+        assert!(!said.contains(&stage.browser.cookies()[0].value));
+    }
+}
+
+#[test]
 fn hostile_names_are_shown_as_they_were_typed_and_never_run() {
     for stage in stages() {
         let name = "\"><script>window.caught = 1</script><b>'";
