@@ -5,12 +5,16 @@ use std::{
     net::{SocketAddr, TcpStream},
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use super::{Folder, Need, Process, Start, free_port, process::pause};
 
 /// The program.
 pub const NEED: Need = Need::new("redis", &["redis-server", "valkey-server"], "redis-server");
+
+/// What makes certificates.
+const OPENSSL: Need = Need::new("openssl", &["openssl"], "openssl");
 
 /// A server that ends when it is dropped.
 #[derive(Debug)]
@@ -34,11 +38,82 @@ impl RedisServer {
         Self::with(&["--save", "", "--appendonly", "yes", "--appendfsync", policy])
     }
 
+    /// Starts one whose port speaks TLS alone, and answers its certificate, in PEM; `None` where Redis or
+    /// OpenSSL, which makes the certificate, is not installed.
+    ///
+    /// # Panics
+    /// If OpenSSL makes none.
+    pub fn secured() -> Option<(Self, Vec<u8>)> {
+        let openssl = OPENSSL.find()?;
+        NEED.find()?;
+        let folder = Folder::new("redis");
+        let made = Command::new(openssl)
+            .current_dir(folder.path())
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:prime256v1",
+            ])
+            .args([
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/CN=localhost",
+                "-keyout",
+                "key",
+                "-out",
+                "certificate",
+            ])
+            .args([
+                "-addext",
+                "subjectAltName=IP:127.0.0.1",
+                "-addext",
+                "basicConstraints=critical,CA:FALSE",
+            ])
+            .output();
+        assert!(
+            made.is_ok_and(|made| made.status.success()),
+            "openssl made no certificate"
+        );
+        let certificate = std::fs::read(folder.file("certificate")).expect("it was made just now");
+        let port = free_port();
+        let tls_port = port.to_string();
+        let server = Self::in_folder(
+            folder,
+            port,
+            &[
+                "--save",
+                "",
+                "--port",
+                "0",
+                "--tls-port",
+                &tls_port,
+                "--tls-auth-clients",
+                "no",
+                "--tls-cert-file",
+                "certificate",
+                "--tls-key-file",
+                "key",
+                "--tls-ca-cert-file",
+                "certificate",
+            ],
+        )?;
+        Some((server, certificate))
+    }
+
     /// Starts one with more settings, spelled as arguments of `redis-server`.
     pub fn with(settings: &[&str]) -> Option<Self> {
+        NEED.find()?;
+        Self::in_folder(Folder::new("redis"), free_port(), settings)
+    }
+
+    fn in_folder(folder: Folder, port: u16, settings: &[&str]) -> Option<Self> {
         let program = NEED.find()?;
-        let folder = Folder::new("redis");
-        let (socket, port) = (folder.file("socket"), free_port());
+        let socket = folder.file("socket");
         let start = Start::new(program, folder.path())
             .arguments(["--bind", "127.0.0.1", "--port", &port.to_string()])
             .argument("--unixsocket")
