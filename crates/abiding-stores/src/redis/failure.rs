@@ -91,13 +91,24 @@ pub(super) fn passes(refusal: &RedisError) -> bool {
 
 /// Whether it is no use to try again to connect before somebody has changed a setting.
 pub(super) fn is_final(cause: &RedisError) -> bool {
-    matches!(
-        cause.kind(),
-        Kind::AuthenticationFailed | Kind::InvalidClientConfig | Kind::RESP3NotSupported
-    ) || matches!(cause.code(), Some("NOAUTH" | "NOPERM" | "WRONGPASS"))
+    is_untrusted(cause)
+        || matches!(
+            cause.kind(),
+            Kind::AuthenticationFailed | Kind::InvalidClientConfig | Kind::RESP3NotSupported
+        )
+        || matches!(cause.code(), Some("NOAUTH" | "NOPERM" | "WRONGPASS"))
+}
+
+/// Whether the server could not prove who it is. The driver has no kind for it.
+fn is_untrusted(cause: &RedisError) -> bool {
+    cause.is_io_error() && cause.to_string().contains("certificate")
 }
 
 fn explain(cause: &RedisError, otherwise: &str) -> (ErrorKind, String) {
+    if is_untrusted(cause) {
+        let what = "has a certificate that is not trusted: look at the name in the URL, and at `root_certificates`";
+        return (ErrorKind::Unavailable, what.into());
+    }
     if let Some(code) = cause.code()
         && let Some((_, kind, what)) = REFUSALS.iter().find(|(known, ..)| *known == code)
     {

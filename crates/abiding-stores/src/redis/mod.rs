@@ -53,6 +53,8 @@ mod rows;
 mod scripts;
 mod subjects;
 mod sweep;
+#[cfg_attr(not(feature = "redis-tls"), path = "no_tls.rs")]
+mod tls;
 
 use std::{
     fmt,

@@ -30,6 +30,7 @@ pub struct RedisOptions {
     refuses_eviction: bool,
     replicas: u32,
     sentinel_password: Option<Box<str>>,
+    roots: Option<Box<[u8]>>,
 }
 
 impl RedisOptions {
@@ -40,7 +41,9 @@ impl RedisOptions {
     /// |---|---|
     /// | `redis://user:password@host:6379/0` | one server |
     /// | `unix:///path/of/socket?db=0&user=…&pass=…` | one server on this machine |
+    /// | `rediss://…` | one server, over TLS (feature `redis-tls`) |
     /// | `redis+sentinel://user:password@host:26379,host,host/service/0` | the primary of a service, as Sentinels at these places know it |
+    /// | `rediss+sentinel://…` | the same, all of them over TLS |
     pub fn new(url: impl Into<Box<str>>) -> Self {
         Self {
             url: url.into(),
@@ -49,6 +52,7 @@ impl RedisOptions {
             refuses_eviction: false,
             replicas: 0,
             sentinel_password: None,
+            roots: None,
         }
     }
 
@@ -91,6 +95,14 @@ impl RedisOptions {
         self
     }
 
+    /// The certificates to trust a server by, in PEM, instead of those that the system trusts: for an
+    /// authority of one's own.
+    #[cfg(feature = "redis-tls")]
+    pub fn root_certificates(mut self, pem: impl Into<Box<[u8]>>) -> Self {
+        self.roots = Some(pem.into());
+        self
+    }
+
     /// Connects, and looks what kind of server it is.
     ///
     /// # Errors
@@ -100,12 +112,13 @@ impl RedisOptions {
     pub async fn open(self) -> Result<RedisStore> {
         let unusable = |what: &'static str| Error::new(ErrorKind::Unavailable, "open", what);
         let password = self.sentinel_password.as_deref();
-        let (route, place) = Route::parse(&self.url, password).map_err(|cause| {
+        let (route, place) = Route::parse(&self.url, password, self.roots.as_deref()).map_err(|cause| {
             // The driver's message may hold a part of the URL.
             drop(cause);
             unusable(
                 "the URL of the Redis server is not one: write `redis://user:password@host:port/database`, \
-                 `redis+sentinel://user:password@host:port,host:port/service/database`, or `unix:///path`",
+                 `redis+sentinel://user:password@host:port,host:port/service/database`, or `unix:///path`; `rediss` \
+                 instead of `redis` is TLS, and needs the feature `redis-tls`",
             )
         })?;
         if self.prefix.is_empty() {

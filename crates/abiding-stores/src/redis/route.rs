@@ -8,7 +8,7 @@ use redis::{
     ProtocolVersion, RedisConnectionInfo, RedisError, RedisResult, cmd,
 };
 
-use super::link::CONNECT;
+use super::{link::CONNECT, tls};
 
 /// See the module.
 #[derive(Clone)]
@@ -19,24 +19,37 @@ pub(super) enum Route {
         service: Box<str>,
         /// For the primary, whichever it is.
         settings: RedisConnectionInfo,
+        /// Whom to trust with it, if not those that the system trusts.
+        roots: Option<Box<[u8]>>,
     },
 }
 
 impl Route {
     /// The way that a URL describes, and what to call the server in messages.
-    pub(super) fn parse(url: &str, sentinel_password: Option<&str>) -> RedisResult<(Self, String)> {
-        if let Some(rest) = url.strip_prefix(SENTINELS) {
-            return Self::sentinels(rest, sentinel_password);
+    pub(super) fn parse(
+        url: &str,
+        sentinel_password: Option<&str>,
+        roots: Option<&[u8]>,
+    ) -> RedisResult<(Self, String)> {
+        if let Some((scheme, rest)) = url.split_once("+sentinel://")
+            && ["redis", "rediss"].contains(&scheme)
+        {
+            return Self::sentinels(scheme, rest, sentinel_password, roots);
         }
         let info = url.into_connection_info()?;
         let place = place(&info);
         let settings = newer(info.redis_settings());
-        let client = Client::open(info.set_redis_settings(settings))?;
+        let client = tls::client(info.set_redis_settings(settings), roots)?;
         Ok((Self::Direct(client), place))
     }
 
     /// `user:password@host:port,host:port/service/database`.
-    fn sentinels(rest: &str, password: Option<&str>) -> RedisResult<(Self, String)> {
+    fn sentinels(
+        scheme: &str,
+        rest: &str,
+        password: Option<&str>,
+        roots: Option<&[u8]>,
+    ) -> RedisResult<(Self, String)> {
         let (user, rest) = rest
             .rsplit_once('@')
             .map_or(("", rest), |(user, rest)| (user, rest));
@@ -56,38 +69,50 @@ impl Route {
             } else {
                 format!("{host}:{SENTINEL_PORT}")
             };
-            let info = format!("redis://{host}/").into_connection_info()?;
+            let info = format!("{scheme}://{host}/").into_connection_info()?;
             let mut settings = RedisConnectionInfo::default();
             if let Some(password) = password {
                 settings = settings.set_password(password);
             }
-            Client::open(info.set_redis_settings(settings))
+            tls::client(info.set_redis_settings(settings), roots)
         };
         let route = Self::Sentinels {
             sentinels: hosts.split(',').map(sentinel).collect::<RedisResult<_>>()?,
             service: service.into(),
             settings,
+            roots: roots.map(Into::into),
         };
-        Ok((route, format!("{SENTINELS}{hosts}/{service}")))
+        Ok((route, format!("{scheme}+sentinel://{hosts}/{service}")))
     }
 
     /// The server to connect to now.
     pub(super) async fn client(&self) -> RedisResult<Client> {
-        let (sentinels, service, settings) = match self {
+        let (sentinels, service, settings, roots) = match self {
             Self::Direct(client) => return Ok(client.clone()),
             Self::Sentinels {
                 sentinels,
                 service,
                 settings,
-            } => (sentinels, service, settings),
+                roots,
+            } => (sentinels, service, settings, roots.as_deref()),
         };
         let mut last = RedisError::from((ErrorKind::EmptySentinelList, "no Sentinel"));
         for sentinel in sentinels {
             match primary(sentinel, service).await {
                 Ok(Some((host, port))) => {
                     let info = sentinel.get_connection_info().clone();
-                    let info = info.set_addr(ConnectionAddr::Tcp(host, port));
-                    return Client::open(info.set_redis_settings(settings.clone()));
+                    // As safely as the Sentinel was asked.
+                    let address = match info.addr() {
+                        ConnectionAddr::TcpTls { .. } => ConnectionAddr::TcpTls {
+                            host,
+                            port,
+                            insecure: false,
+                            tls_params: None,
+                        },
+                        _ => ConnectionAddr::Tcp(host, port),
+                    };
+                    let info = info.set_addr(address);
+                    return tls::client(info.set_redis_settings(settings.clone()), roots);
                 }
                 Ok(None) => {
                     let unknown = "no Sentinel knows the service";
@@ -130,8 +155,6 @@ fn newer(settings: &RedisConnectionInfo) -> RedisConnectionInfo {
     settings.clone().set_protocol(ProtocolVersion::RESP3)
 }
 
-/// How a URL of Sentinels begins.
-const SENTINELS: &str = "redis+sentinel://";
 const SENTINEL_PORT: u16 = 26_379;
 
 #[cfg(test)]
@@ -139,11 +162,12 @@ mod tests {
     use super::*;
 
     fn route(url: &str) -> Option<(Vec<String>, String, RedisConnectionInfo, String)> {
-        let (route, place) = Route::parse(url, None).ok()?;
+        let (route, place) = Route::parse(url, None, None).ok()?;
         let Route::Sentinels {
             sentinels,
             service,
             settings,
+            ..
         } = route
         else {
             return None;

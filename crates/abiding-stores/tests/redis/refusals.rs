@@ -305,3 +305,32 @@ fn a_store_on_a_socket_is_one_as_well() {
         assert!(store.load(&key, at(1)).await.unwrap().is_some());
     });
 }
+
+#[test]
+#[cfg(feature = "redis-tls")]
+fn a_server_is_trusted_by_its_certificate_alone() {
+    let Some((server, certificate)) = RedisServer::secured() else {
+        return;
+    };
+    let url = format!("rediss://:{PASSWORD}@{}/", server.address());
+    let trusted = || RedisOptions::new(url.replace(&format!(":{PASSWORD}@"), ""));
+    run(async {
+        let store = trusted()
+            .root_certificates(&*certificate)
+            .open()
+            .await
+            .unwrap();
+        let key = put(&store, &record()).await;
+        assert!(store.load(&key, at(1)).await.unwrap().is_some());
+
+        let told = refused(RedisOptions::new(url.clone())).await;
+        assert!(told.contains("a certificate that is not trusted"), "{told}");
+        let other_name = url.replace("127.0.0.1", "localhost");
+        let told = refused(RedisOptions::new(other_name).root_certificates(&*certificate)).await;
+        assert!(told.contains("a certificate that is not trusted"), "{told}");
+        let told = refused(RedisOptions::new(format!("{url}#insecure"))).await;
+        assert!(!told.is_empty());
+        let plain = url.replace("rediss", "redis");
+        refused(RedisOptions::new(plain)).await;
+    });
+}
