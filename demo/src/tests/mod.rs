@@ -6,6 +6,7 @@ mod code;
 mod devices;
 mod faults;
 mod form;
+mod guide;
 mod inspection;
 mod lab;
 mod mail;
