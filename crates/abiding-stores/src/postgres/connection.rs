@@ -10,15 +10,13 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    task::AbortHandle,
-    time::{Instant, timeout_at},
-};
-use tokio_postgres::{Client, NoTls};
+use tokio::time::{Instant, timeout_at};
+use tokio_postgres::Client;
 
 use super::{
     failure::Failure,
     statements::{Statements, Texts},
+    tls::{Ending, Tls},
 };
 
 /// A connection that is open, as far as is known.
@@ -38,11 +36,12 @@ pub(super) struct Connection {
 impl Connection {
     /// Opens one on the runtime of the caller.
     pub(super) async fn open(
+        tls: &Tls,
         config: &tokio_postgres::Config,
         setup: &str,
         texts: &Texts,
     ) -> Result<Self, Failure> {
-        let (client, task) = connect(config).await?;
+        let (client, task) = tls.connect(config).await?;
         let (_, statements) =
             tokio::try_join!(client.batch_execute(setup), texts.prepare(&client))?;
         Ok(Self {
@@ -112,28 +111,5 @@ impl Drop for Asked<'_> {
             let _ =
                 silent_since.compare_exchange(0, now.max(1), Ordering::Relaxed, Ordering::Relaxed);
         }
-    }
-}
-
-/// Connects, and lets the runtime of the caller move the bytes.
-pub(super) async fn connect(
-    config: &tokio_postgres::Config,
-) -> Result<(Client, Ending), tokio_postgres::Error> {
-    let (client, connection) = config.connect(NoTls).await?;
-    let task = tokio::spawn(async move {
-        if let Err(cause) = connection.await {
-            // Whoever waits for an answer is told as well.
-            tracing::warn!(%cause, "a connection to the database ended");
-        }
-    });
-    Ok((client, Ending(task.abort_handle())))
-}
-
-/// Ends a task when it is dropped.
-pub(super) struct Ending(AbortHandle);
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

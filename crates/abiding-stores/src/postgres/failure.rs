@@ -126,6 +126,12 @@ fn explain(cause: &tokio_postgres::Error) -> (ErrorKind, &'static str) {
 /// What went wrong before or beside the server's own answer.
 fn explain_way(cause: &tokio_postgres::Error) -> (ErrorKind, &'static str) {
     let source = std::error::Error::source(cause);
+    // The driver has no other way to tell some of these apart than its words.
+    let said = [Some(cause.to_string()), source.map(ToString::to_string)];
+    let told = |words| said.iter().flatten().any(|said| said.contains(words));
+    if told("TLS") {
+        return (ErrorKind::Unavailable, NO_TLS);
+    }
     if let Some(io) = source.and_then(|source| source.downcast_ref::<io::Error>()) {
         let what = match io.kind() {
             // The driver's word for a server that only reads, when one that writes was asked for.
@@ -138,9 +144,6 @@ fn explain_way(cause: &tokio_postgres::Error) -> (ErrorKind, &'static str) {
         };
         return (ErrorKind::Unavailable, what);
     }
-    // The driver has no other way to tell these apart than its words.
-    let said = [Some(cause.to_string()), source.map(ToString::to_string)];
-    let told = |words| said.iter().flatten().any(|said| said.contains(words));
     if told("deserializing") {
         return (
             ErrorKind::Corrupt,
@@ -150,11 +153,13 @@ fn explain_way(cause: &tokio_postgres::Error) -> (ErrorKind, &'static str) {
     let what = match () {
         () if cause.is_closed() => CLOSED,
         () if told("password missing") => "asks for a password, and the URL has none",
-        () if told("TLS") => "and this program agree on no TLS: look at `sslmode` in the URL",
         () => "did not answer as PostgreSQL does",
     };
     (ErrorKind::Unavailable, what)
 }
+
+const NO_TLS: &str = "offers no TLS that can be trusted: it must be turned on there, and the certificate be valid for the host \
+     of the URL and signed by a root that this system or `sslrootcert` names";
 
 const CLOSED: &str = "closed the connection: it may be restarting, or be no PostgreSQL";
 

@@ -17,6 +17,8 @@
 //!   or not; reads, touches and deletes are sent once more, anything else ends in an error.
 //! - **A server that is down, hangs, only reads, or denies a right** gives an error of kind
 //!   [`Unavailable`](abiding::ErrorKind::Unavailable) with the remedy, within [`PostgresOptions::patience`].
+//! - **The way there** is encrypted and the server known by its certificate with
+//!   [`tls`](PostgresOptions::tls), feature `postgres-tls`; in clear unless told so.
 //! - **After a fork** the child must open a store of its own: on the parent's it gets an error.
 //!
 //! Sliding an expiry writes no index (`docs/adr/0008-postgres-store.md`, with numbers). Tables, rights and
@@ -49,6 +51,7 @@ mod rows;
 mod schema;
 mod statements;
 mod sweep;
+mod tls;
 
 #[cfg(test)]
 mod tests;

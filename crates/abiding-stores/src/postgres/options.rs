@@ -1,13 +1,11 @@
 //! How a database is reached, and everything that can be chosen about it.
 
-use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
+use std::{borrow::Cow, fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use abiding::{Error, ErrorKind, Result};
-use tokio_postgres::config::{Config, Host, TargetSessionAttrs};
+use tokio_postgres::config::{Config, Host, SslMode, TargetSessionAttrs};
 
-use super::{
-    PostgresStore, connection::connect, failure::Failure, pool::Pool, schema, statements::Texts,
-};
+use super::{PostgresStore, failure::Failure, pool::Pool, schema, statements::Texts, tls::Tls};
 
 /// What can be chosen about a PostgreSQL store. The defaults are right for most.
 ///
@@ -21,6 +19,8 @@ use super::{
 /// | `create` | [`create`](Self::create) | `true`, `false` |
 /// | `durability` | [`durability`](Self::durability) | `power`, `lazy`, `unlogged` |
 /// | `patience` | [`patience`](Self::patience) | milliseconds, from 1 |
+/// | `sslmode` | [`tls`](Self::tls) | `disable`; `require`, `verify-ca` or `verify-full`, which mean the same here |
+/// | `sslrootcert` | [`root_certificates`](Self::root_certificates) | a path |
 /// | `table` | [`table`](Self::table) | a name, or `schema.name` |
 ///
 /// ```
@@ -42,6 +42,8 @@ pub struct PostgresOptions {
     patience: Duration,
     connections: usize,
     create: bool,
+    tls: bool,
+    roots: Option<PathBuf>,
 }
 
 /// What an acknowledged write survives.
@@ -79,6 +81,8 @@ impl PostgresOptions {
             patience: Duration::from_secs(5),
             connections: 8,
             create: true,
+            tls: false,
+            roots: None,
         };
         for (name, value) in ours {
             options = options.with(name, value)?;
@@ -112,6 +116,19 @@ impl PostgresOptions {
     /// How many connections there are at most; 8 unless told otherwise. Each serves many requests at once.
     pub fn connections(mut self, connections: usize) -> Self {
         self.connections = connections.max(1);
+        self
+    }
+
+    /// Whether the way to the server is encrypted, and the server known by its certificate, which must be valid
+    /// for the host in the URL; it is not unless told otherwise. Needs the feature `postgres-tls`.
+    pub fn tls(mut self, tls: bool) -> Self {
+        self.tls = tls;
+        self
+    }
+
+    /// A file in PEM with the certificates to trust, instead of those that the system trusts.
+    pub fn root_certificates(mut self, path: impl Into<PathBuf>) -> Self {
+        self.roots = Some(path.into());
         self
     }
 
@@ -170,8 +187,15 @@ impl PostgresOptions {
         if config.get_target_session_attrs() == TargetSessionAttrs::Any {
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
+        let tls = if self.tls {
+            config.ssl_mode(SslMode::Require);
+            Tls::trusting(self.roots.as_deref())?
+        } else {
+            config.ssl_mode(SslMode::Disable);
+            Tls::none()
+        };
         let unlogged = *durability == Durability::Unlogged;
-        let (client, _ending) = connect(&config).await?;
+        let (client, _ending) = tls.connect(&config).await?;
         let standing = schema::prepare(&client, table, unlogged, self.create, place).await?;
         if !standing.is_logged && !unlogged {
             let what = format!(
@@ -180,6 +204,7 @@ impl PostgresOptions {
             return Err(unusable(what).into());
         }
         let pool = Pool::new(
+            tls,
             config,
             self.setup(),
             Texts::new(&table.quoted()),
@@ -259,6 +284,12 @@ impl PostgresOptions {
                 0 => Err(wrong("a number of milliseconds, from 1")),
                 millis => Ok(self.patience(Duration::from_millis(millis.into()))),
             },
+            "sslmode" => match value {
+                "disable" => Ok(self.tls(false)),
+                "require" | "verify-ca" | "verify-full" => Ok(self.tls(true)),
+                _ => Err(wrong("`disable`, `require`, `verify-ca` or `verify-full`")),
+            },
+            "sslrootcert" => Ok(self.root_certificates(value)),
             _ => self.table(value),
         }
     }
@@ -273,6 +304,7 @@ impl fmt::Debug for PostgresOptions {
             .field("patience", &self.patience)
             .field("connections", &self.connections)
             .field("create", &self.create)
+            .field("tls", &self.tls)
             .finish()
     }
 }
@@ -360,5 +392,13 @@ fn unusable(what: impl Into<Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::Unavailable, "open", what)
 }
 
-/// The options of the URL that are not the driver's.
-const OURS: [&str; 5] = ["connections", "create", "durability", "patience", "table"];
+/// The options of the URL that are read here, and not by the driver.
+const OURS: [&str; 7] = [
+    "connections",
+    "create",
+    "durability",
+    "patience",
+    "sslmode",
+    "sslrootcert",
+    "table",
+];

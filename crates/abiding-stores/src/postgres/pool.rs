@@ -15,10 +15,11 @@ use std::{
 use abiding::{Error, ErrorKind};
 use tokio::time::{Instant, timeout_at};
 
-use super::{connection::Connection, failure::Failure, statements::Texts};
+use super::{connection::Connection, failure::Failure, statements::Texts, tls::Tls};
 
 /// The connections of a store, and how to make one.
 pub(super) struct Pool {
+    tls: Tls,
     config: tokio_postgres::Config,
     setup: String,
     pub(super) texts: Texts,
@@ -70,6 +71,7 @@ impl Drop for Counted<'_> {
 
 impl Pool {
     pub(super) fn new(
+        tls: Tls,
         config: tokio_postgres::Config,
         setup: String,
         texts: Texts,
@@ -78,6 +80,7 @@ impl Pool {
         connections: usize,
     ) -> Self {
         Self {
+            tls,
             config,
             setup,
             texts,
@@ -125,7 +128,7 @@ impl Pool {
             return Ok(connection);
         }
         self.check_outage()?;
-        let opened = Connection::open(&self.config, &self.setup, &self.texts).await;
+        let opened = Connection::open(&self.tls, &self.config, &self.setup, &self.texts).await;
         let connection = match opened {
             Ok(connection) => Arc::new(connection),
             Err(failure) => {

@@ -298,3 +298,57 @@ async fn a_row_that_somebody_else_wrote_is_an_error_and_no_panic() {
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{damage}: {error}");
     }
 }
+
+/// The certificate and the name count, whatever the URL calls it.
+#[cfg(feature = "postgres-tls")]
+#[tokio::test]
+async fn a_server_is_known_by_its_certificate() {
+    let Some(server) = PostgresServer::new() else {
+        return;
+    };
+    let by_tls = |host: &str, options: &str| {
+        let port = server.address().port();
+        let url =
+            format!("postgres://postgres:canary@{host}:{port}/{DATABASE}?sslmode=require{options}");
+        PostgresOptions::new(&url).unwrap()
+    };
+    let told = refusal(by_tls("localhost", "")).await;
+    assert!(told.contains("offers no TLS that can be trusted"), "{told}");
+
+    // The server makes them itself, since they must be its own. Its package brings the program.
+    server.sql(
+        DATABASE,
+        "COPY (SELECT 1) TO PROGRAM 'openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
+         -keyout server.key -out server.crt -subj /CN=localhost -addext subjectAltName=DNS:localhost \
+         -addext basicConstraints=critical,CA:FALSE 2>/dev/null'",
+    );
+    server.sql(DATABASE, "ALTER SYSTEM SET ssl = on");
+    server.sql(DATABASE, "SELECT pg_reload_conf()");
+    let roots = server.folder().join("data/server.crt");
+    let trusting = format!("&sslrootcert={}", roots.display());
+    let store = loop {
+        // It reads its settings in its own time.
+        if let Ok(store) = by_tls("localhost", &trusting).open().await {
+            break store;
+        }
+    };
+    begin(&store, in_seconds(60)).await;
+    let kinds = "SELECT DISTINCT s.ssl FROM pg_stat_ssl AS s JOIN pg_stat_activity AS a USING (pid) \
+                 WHERE a.application_name = 'abiding'";
+    assert_eq!(server.sql(DATABASE, kinds), [["t"]]);
+
+    for (host, options) in [("127.0.0.1", &*trusting), ("localhost", "")] {
+        let told = refusal(by_tls(host, options)).await;
+        assert!(told.contains("offers no TLS that can be trusted"), "{told}");
+    }
+    let none = server.folder().join("data/PG_VERSION");
+    let error = by_tls("localhost", "")
+        .root_certificates(none)
+        .open()
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("holds no certificates"),
+        "{error}"
+    );
+}

@@ -113,7 +113,7 @@ fn a_url_that_cannot_work_is_refused_without_being_quoted() {
         ("canary", "postgres://user:password@host:port/database"),
         (
             "postgres://ada:canary@db/shop?sslmode=canary",
-            "postgres://user:password@host:port/database",
+            "`sslmode` of the URL is not `disable`, `require`",
         ),
         (
             "postgres://ada:canary@db/shop?tabel=x",
