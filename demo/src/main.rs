@@ -61,7 +61,7 @@ async fn run() -> Result<(), StartError> {
         .init();
     let listener = startup::listen(&settings).await?;
     let address = listener.local_addr().map_err(StartError::Serve)?;
-    let (app, sessions) = startup::prepare(&settings, address)?;
+    let (app, sessions) = startup::prepare(&settings, address).await?;
     let sweeper = abiding_tower::spawn_sweeper(sessions.clone(), SWEEP_PERIOD);
     let follower = operator::follow(&settings.keys, &sessions);
     let tidier = tokio::spawn(tidy(app.ledger.clone()));

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `PORT` | 3000 | the port on 127.0.0.1; 0 takes any free one |
 //! | `ABIDING_DATA` | `./data` | the directory that keeps everything |
-//! | `ABIDING_STORE` | `sqlite` | where sessions live: `sqlite`, `memory`, or `cookie` (sealed) |
+//! | `ABIDING_STORE` | `sqlite` | where sessions live: `sqlite`, `memory`, `cookie` (sealed), or the URL of a server: `postgres://…`, `redis://…`, `redis+sentinel://…` |
 //! | `ABIDING_KEY` | `session.key` in the data directory | where the keys come from: `file:PATH`, `env:NAME`, `fd:N`, `credential:NAME` |
 //! | `ABIDING_KEY_FILE` | unset | the same for a path alone |
 //! | `ABIDING_OPERATOR` | nobody | in production: the account (its number) that may see `/operator` |
@@ -38,6 +38,7 @@ pub(crate) struct Settings {
     pub(crate) port: u16,
     pub(crate) data: PathBuf,
     pub(crate) store: StoreKind,
+    pub(crate) server: Option<ServerUrl>,
     pub(crate) keys: KeySource,
     pub(crate) operator: Option<String>,
     pub(crate) profile: ProfileKind,
@@ -53,7 +54,25 @@ pub(crate) enum StoreKind {
     /// In their cookies; a small store beside them lists who is signed in.
     Cookie,
     Memory,
+    /// On a server, whose URL is beside it.
+    Postgres,
+    Redis,
     Sqlite,
+}
+
+/// The URL of a server, with the password in it.
+pub(crate) struct ServerUrl(Zeroizing<String>);
+
+impl ServerUrl {
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ServerUrl(..)")
+    }
 }
 
 /// How strict the run is.
@@ -97,6 +116,7 @@ impl Settings {
             let remedy = "unset it: moving the clock is for tests, and release builds refuse it";
             return Err(SettingError::new("ABIDING_TEST_CLOCK", file, remedy));
         }
+        let (store, server) = store(variable)?;
         Ok(Self {
             port: choose(
                 variable,
@@ -105,18 +125,8 @@ impl Settings {
                 "give a number from 0 to 65535",
                 |value| value.parse().ok(),
             )?,
-            store: choose(
-                variable,
-                "ABIDING_STORE",
-                StoreKind::Sqlite,
-                "the stores are sqlite, memory and cookie",
-                |value| match value {
-                    "cookie" => Some(StoreKind::Cookie),
-                    "memory" => Some(StoreKind::Memory),
-                    "sqlite" => Some(StoreKind::Sqlite),
-                    _ => None,
-                },
-            )?,
+            store,
+            server,
             keys: keys(variable, &data)?,
             operator: choose(
                 variable,
@@ -197,6 +207,29 @@ fn keys(
     })
 }
 
+/// What is told of a refused URL is its beginning: a password may follow.
+fn store(
+    variable: impl Fn(&'static str) -> Option<OsString>,
+) -> Result<(StoreKind, Option<ServerUrl>), SettingError> {
+    let name = "ABIDING_STORE";
+    let Some(value) = variable(name) else {
+        return Ok((StoreKind::Sqlite, None));
+    };
+    let text = value.to_string_lossy();
+    let kind = match text.split_once("://") {
+        None => STORES.iter().find(|(known, _)| *known == text),
+        Some((scheme, _)) => SERVERS.iter().find(|(known, _)| *known == scheme),
+    };
+    let remedy = "the stores are sqlite, memory and cookie, and servers at postgres://, redis:// and redis+sentinel://";
+    let Some((_, kind)) = kind else {
+        let told = text.split_once("://").map_or(&*text, |(scheme, _)| scheme);
+        return Err(SettingError::new(name, &told.into(), remedy));
+    };
+    let is_server = text.contains("://");
+    let url = || ServerUrl(Zeroizing::new(text.into_owned()));
+    Ok((*kind, is_server.then(url)))
+}
+
 fn choose<T>(
     variable: impl Fn(&'static str) -> Option<OsString>,
     name: &'static str,
@@ -261,6 +294,8 @@ impl fmt::Display for StoreKind {
         f.write_str(match self {
             Self::Cookie => "cookie",
             Self::Memory => "memory",
+            Self::Postgres => "postgres",
+            Self::Redis => "redis",
             Self::Sqlite => "sqlite",
         })
     }
@@ -275,9 +310,38 @@ impl fmt::Display for ProfileKind {
     }
 }
 
+/// By name.
+const STORES: &[(&str, StoreKind)] = &[
+    ("cookie", StoreKind::Cookie),
+    ("memory", StoreKind::Memory),
+    ("sqlite", StoreKind::Sqlite),
+];
+/// By the scheme of a URL.
+const SERVERS: &[(&str, StoreKind)] = &[
+    ("postgres", StoreKind::Postgres),
+    ("postgresql", StoreKind::Postgres),
+    ("redis", StoreKind::Redis),
+    ("redis+sentinel", StoreKind::Redis),
+    ("rediss", StoreKind::Redis),
+    ("rediss+sentinel", StoreKind::Redis),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_store_on_a_server_is_named_by_its_url_which_is_not_printed() {
+        for (url, kind) in [
+            ("redis://:secret@localhost/1", StoreKind::Redis),
+            ("postgres://demo:secret@localhost/demo", StoreKind::Postgres),
+        ] {
+            let settings = read(&[("ABIDING_STORE", url)], false).unwrap();
+            assert_eq!(settings.store, kind);
+            assert_eq!(settings.server.as_ref().unwrap().reveal(), url);
+            assert!(!format!("{settings:?}").contains("secret"));
+        }
+    }
 
     fn read(variables: &[(&str, &str)], debug: bool) -> Result<Settings, String> {
         let lookup = |name: &str| {
@@ -367,7 +431,12 @@ mod tests {
             (
                 "ABIDING_STORE",
                 "Redis",
-                r#"ABIDING_STORE is "Redis": the stores are sqlite, memory and cookie"#,
+                r#"ABIDING_STORE is "Redis": the stores are sqlite, memory and cookie, and servers at postgres://, redis:// and redis+sentinel://"#,
+            ),
+            (
+                "ABIDING_STORE",
+                "rdis://:secret@localhost",
+                r#"ABIDING_STORE is "rdis": the stores are sqlite, memory and cookie, and servers at postgres://, redis:// and redis+sentinel://"#,
             ),
             (
                 "ABIDING_MAIL_FROM",

@@ -108,6 +108,7 @@ impl Stage {
             port: 0,
             data: scratch.join("data"),
             store,
+            server: None,
             keys: KeySource::File(scratch.join("session.key")),
             operator: None,
             profile,
@@ -124,7 +125,9 @@ impl Stage {
         };
         // The production profile makes no key by itself.
         let keys = settings.keys.load_or_create().unwrap();
-        let (app, mut sessions) = startup::prepare(&settings, address.parse().unwrap()).unwrap();
+        // It waits for nothing where no server keeps the sessions.
+        let prepared = startup::prepare(&settings, address.parse().unwrap());
+        let (app, mut sessions) = abiding_testkit::block_on(prepared).unwrap();
         if let Some(plan) = given.faults {
             let store = Faulty::new(MemoryStore::new(), plan);
             sessions = startup::sessions(store, keys, &settings).unwrap();
@@ -141,7 +144,8 @@ impl Stage {
 
     /// Another process on the same data.
     pub(crate) fn restart(&mut self) {
-        let (app, sessions) = startup::prepare(&self.settings, self.app.address).unwrap();
+        let prepared = startup::prepare(&self.settings, self.app.address);
+        let (app, sessions) = abiding_testkit::block_on(prepared).unwrap();
         self.router = app::router(app.clone(), sessions.clone());
         (self.app, self.sessions) = (app, sessions);
     }
