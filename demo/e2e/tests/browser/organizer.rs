@@ -16,6 +16,7 @@ const DAY: &str = "2099-12-24";
 const MINUTE: u64 = 60;
 const DAYS_7: u64 = 7 * 24 * 60 * MINUTE;
 
+/// Scar 13: no later write, and no restart, puts the default lifetime back.
 #[test]
 fn whoever_stays_signed_in_comes_back_within_seven_days() {
     for mut stage in stages() {

@@ -1,5 +1,5 @@
 //! Ways in which sessions are known to fail, tried from a browser. What is not here is shown where it
-//! belongs: lifetimes in `expiry`, removal and production's cookie in `signing_out`, caches in `secrecy`.
+//! belongs, by the number of the scar: lifetimes in `organizer`, removal in `signing_out`, caches in `secrecy`, keys in `survival`.
 
 use abiding_demo_e2e::{Browser, Cookie};
 
@@ -17,6 +17,49 @@ fn session_cookie(browser: &Browser) -> Option<Cookie> {
 fn state(stage: &Stage) -> String {
     stage.go("/session");
     stage.browser.test_id("session-state").text()
+}
+
+/// Scar 14: what ends a session that lives in its cookie is inside, where no browser changes it.
+#[test]
+fn a_sealed_cookie_that_somebody_kept_ends_when_its_session_does() {
+    let Some(stage) = Stage::set_with(Browser::open, "cookie") else {
+        return;
+    };
+    stage.go("/membership");
+    stage.take("personal", PERSONAL);
+    let mut kept = session_cookie(&stage.browser).expect("the form began a session");
+    stage.demo.at_second(2 * 60 * 60);
+    // As long as the browser may like.
+    kept.expiry = Some(4_000_000_000);
+    stage.browser.set_cookie(&kept);
+    assert_eq!(state(&stage), "no session");
+    let why = stage.browser.test_id("session-why").text();
+    assert!(why.contains("lifetime"), "{why}");
+    stage.go("/membership/personal");
+    assert_eq!(stage.held("surname"), "");
+}
+
+/// Scar 26: what does not fit into a cookie is refused with a word, and the session stays as it was.
+#[test]
+fn a_session_that_outgrows_its_cookie_is_told_and_stays() {
+    let Some(stage) = Stage::set_with(Browser::open, "cookie") else {
+        return;
+    };
+    stage.fill_all();
+    let before = session_cookie(&stage.browser).expect("the form began a session");
+    stage.go("/membership/declaration");
+    let token = stage.browser.find("[name=form_token]").value();
+    let status = stage.browser.run(&format!(
+        "const points = Array.from({{ length: 800 }}, (_, i) => `${{i + 1000}}-${{i + 1000}}`);
+         const drawing = points.join('_').slice(0, 3990);
+         const body = new URLSearchParams({{ form_token: '{token}', signature_drawn: drawing }});
+         return (await fetch('/membership/declaration/draft', {{ method: 'POST', body }})).status"
+    ));
+    assert_eq!(status, 413);
+    let after = session_cookie(&stage.browser).expect("the session stays");
+    assert_eq!(after.value, before.value);
+    stage.go("/membership/personal");
+    stage.holds("personal", PERSONAL);
 }
 
 /// Scar 19: whoever plants a cookie in somebody's browser does not share what begins there.

@@ -121,6 +121,7 @@ fn the_debug_endpoint_names_the_keys_of_the_session_and_masks_their_values() {
     assert_eq!(stage.browser.test_id("session-store").text(), "sqlite");
 }
 
+/// Scar 27.
 #[test]
 fn pages_with_somebody_s_answers_are_kept_by_no_cache() {
     let Some(stage) = Stage::set() else { return };

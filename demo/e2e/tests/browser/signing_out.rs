@@ -64,6 +64,7 @@ fn a_renewed_session_has_a_new_cookie_and_keeps_its_answers() {
     stage.holds("personal", PERSONAL);
 }
 
+/// Scar 21.
 #[test]
 fn a_browser_keeps_the_cookie_of_production_and_lets_it_go() {
     let Some(mut stage) = Stage::set() else {

@@ -6,6 +6,7 @@ use crate::{
     stage::Stage,
 };
 
+/// Scar 31: the key outlives the process.
 #[test]
 fn the_server_may_die_between_any_two_steps() {
     let Some(mut stage) = Stage::set() else {
