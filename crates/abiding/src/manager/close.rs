@@ -161,23 +161,8 @@ impl Shared {
             let now = self.clock.now();
             let mut work = self.work(desk, now).await?;
             let Place::Store(store) = &self.place else {
-                if work.plan.store == Step::Refuse {
-                    return Err(gone());
-                }
-                // Nothing is kept before the answer leaves, so all of it stays pending until then.
-                let cookie = match work.plan.cookie {
-                    CookieStep::Seal => {
-                        let (meta, cookie) =
-                            self.sealed_cookie(work.base.as_ref(), &work.asked, now)?;
-                        self.enter(&work, &meta, now).await?;
-                        Some(cookie)
-                    }
-                    CookieStep::Remove => Some(Zeroizing::new(self.cookie.remove())),
-                    CookieStep::Nothing | CookieStep::Set => None,
-                };
-                self.sign_out(&work, now).await?;
-                lock(desk).set_cookie = cookie;
-                return Ok(work.plan);
+                // Apart, since it is large, and sessions in a store never come here.
+                return Box::pin(self.perform_in_cookie(desk, work, now)).await;
             };
             let outcome = match (work.plan.end, work.plan.store) {
                 (None, Step::Nothing) => Outcome::SameId,
@@ -192,6 +177,30 @@ impl Shared {
         }
         let context = "too many requests change the session at once";
         Err(Error::new(ErrorKind::Contended, "commit", context))
+    }
+
+    /// Nothing is kept before the answer leaves, so all of it stays pending until then.
+    async fn perform_in_cookie(
+        &self,
+        desk: &Mutex<Desk>,
+        work: Work,
+        now: Timestamp,
+    ) -> Result<Plan> {
+        if work.plan.store == Step::Refuse {
+            return Err(gone());
+        }
+        let cookie = match work.plan.cookie {
+            CookieStep::Seal => {
+                let (meta, cookie) = self.sealed_cookie(work.base.as_ref(), &work.asked, now)?;
+                self.enter(&work, &meta, now).await?;
+                Some(cookie)
+            }
+            CookieStep::Remove => Some(Zeroizing::new(self.cookie.remove())),
+            CookieStep::Nothing | CookieStep::Set => None,
+        };
+        self.sign_out(&work, now).await?;
+        lock(desk).set_cookie = cookie;
+        Ok(work.plan)
     }
 
     async fn carry_out(
@@ -317,7 +326,7 @@ impl Shared {
                 }
             };
             let Some(unread) = unread else {
-                self.vouch(desk).await?;
+                Box::pin(self.vouch(desk)).await?;
                 let mut desk = lock(desk);
                 // Signing in rests on fresh credentials, and begins a session in any case.
                 if let (Known::Ended(ending), false) =

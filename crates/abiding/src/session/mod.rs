@@ -262,7 +262,7 @@ impl Session {
             let committed = store.commit(&credential.key, &change, expect, change.now);
             let committed = gone_is_an_answer(committed.await)?;
             let why = match committed {
-                Committed::Gone => self.shared.why(&credential).await?,
+                Committed::Gone => Box::pin(self.shared.why(&credential)).await?,
                 _ => Ending::Unknown,
             };
             let mut desk = lock(&self.desk);
@@ -515,7 +515,7 @@ impl Session {
                     let known = self.shared.load(credential.clone()).await?;
                     lock(&self.desk).learn(&credential, known);
                 }
-                None => self.shared.vouch(&self.desk).await?,
+                None => Box::pin(self.shared.vouch(&self.desk)).await?,
             }
         }
     }
