@@ -10,9 +10,10 @@ use crate::{form::PERSONAL, stage::Stage};
 const STAGED: u64 = 11;
 
 #[test]
-fn a_key_is_rotated_under_a_visitor_who_goes_between_two_processes() {
+fn a_key_is_rotated_under_somebody_signed_in_who_goes_between_two_processes() {
     let Some(stage) = Stage::set() else { return };
     let (browser, other) = (&stage.browser, stage.demo.beside());
+    stage.sign_in();
     stage.go("/membership");
     stage.take("personal", PERSONAL);
     let cookies = browser.cookies();
@@ -36,6 +37,7 @@ fn a_key_is_rotated_under_a_visitor_who_goes_between_two_processes() {
     for demo in [&stage.demo, &other] {
         browser.go(&demo.url("/membership/personal"));
         stage.holds("personal", PERSONAL);
+        assert_eq!(browser.test_id("account-name").text(), "Thandi Demo");
     }
     assert_ne!(browser.cookies(), cookies, "signed anew");
     for demo in [&stage.demo, &other] {
