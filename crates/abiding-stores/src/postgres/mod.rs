@@ -52,6 +52,7 @@ mod schema;
 mod statements;
 mod sweep;
 mod tls;
+mod url;
 
 #[cfg(test)]
 mod tests;
@@ -67,6 +68,8 @@ use abiding::{
 };
 
 pub use options::{Durability, PostgresOptions};
+
+pub(crate) use url::open_url;
 
 use errand::{Again, Errand};
 use failure::Failure;

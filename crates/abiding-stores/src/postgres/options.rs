@@ -258,7 +258,7 @@ impl PostgresOptions {
     }
 
     /// One option of the URL that is ours.
-    fn with(self, name: &str, value: &str) -> Result<Self> {
+    pub(super) fn with(self, name: &str, value: &str) -> Result<Self> {
         let wrong = |expected: &str| {
             unusable(format!(
                 "the option `{name}` of the URL is not {expected}, as it must be"
