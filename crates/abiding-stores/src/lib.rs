@@ -21,6 +21,8 @@ mod private_file;
 pub mod redis;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+#[cfg(feature = "postgres")]
+mod table;
 mod url;
 
 pub use url::{StoreUrl, StoreUrlError, open};
