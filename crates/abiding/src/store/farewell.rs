@@ -5,6 +5,7 @@ use crate::{
     codec::{Entries, Meta},
     delta::Delta,
     ending::Ending,
+    id::StoreKey,
     record::{Found, Record},
 };
 
@@ -22,6 +23,11 @@ impl Farewell {
     /// The record to put in the place of `found`, frozen, until the deadline that it carries; `None` if
     /// there is nothing to be told for any length of time. Never fails: a session ends either way.
     pub fn to(&self, found: &Found) -> Option<Record> {
+        self.record(&found.key, found.record.absolute_deadline)
+    }
+
+    /// The same for whoever keeps no more of the record than its key and its absolute deadline.
+    pub(crate) fn record(&self, key: &StoreKey, absolute_deadline: Timestamp) -> Option<Record> {
         let Self {
             now,
             ending,
@@ -29,14 +35,16 @@ impl Farewell {
         } = self;
         let meta = Meta {
             ended: Some(*ending),
-            ..Meta::new(
-                *now,
-                found.record.absolute_deadline.min(now.after(REMEMBERED)),
-            )
+            ..Meta::new(*now, self.until(absolute_deadline))
         };
         let nothing = (Entries::default(), Delta::default());
-        let record = sealer.record(&found.key, &meta, &nothing.0, &nothing.1, *now);
+        let record = sealer.record(key, &meta, &nothing.0, &nothing.1, *now);
         record.ok().filter(|record| !record.is_expired_at(*now))
+    }
+
+    /// How long it is kept, in the place of a record with this absolute deadline.
+    pub(crate) fn until(&self, absolute_deadline: Timestamp) -> Timestamp {
+        absolute_deadline.min(self.now.after(REMEMBERED))
     }
 }
 

@@ -44,7 +44,7 @@ pub struct MemoryStore {
     subjects: Mutex<HashMap<SubjectKey, BTreeSet<StoreKey>>>,
 }
 
-type Shard = HashMap<StoreKey, Box<Row>, BuildHasherDefault<Hashed>>;
+type Shard = HashMap<StoreKey, Row, BuildHasherDefault<Hashed>>;
 
 /// Store keys are hashes already, and nobody can choose them: eight of their bytes will do.
 #[derive(Default)]
@@ -64,25 +64,46 @@ impl Hasher for Hashed {
 }
 
 enum Row {
-    Alias { to: StoreKey, until: Timestamp },
-    Record(Record),
-    Snapshot { record: Record, until: Timestamp },
+    Alias(Box<Alias>),
+    /// What is told of a session that was ended: not made into a record before somebody asks, since many are kept and few are
+    /// read, and in the table itself, since small pieces that stay between the large ones that go leave holes in the heap.
+    Farewell {
+        farewell: Farewell,
+        absolute_deadline: Timestamp,
+    },
+    Record(Box<Record>),
+    Snapshot(Box<Snapshot>),
+}
+
+struct Alias {
+    to: StoreKey,
+    until: Timestamp,
+}
+
+struct Snapshot {
+    record: Record,
+    until: Timestamp,
 }
 
 impl Row {
     fn is_over(&self, now: Timestamp) -> bool {
         match self {
-            Self::Alias { until, .. } => *until <= now,
+            Self::Alias(alias) => alias.until <= now,
+            Self::Farewell {
+                farewell,
+                absolute_deadline,
+            } => farewell.until(*absolute_deadline) <= now,
             Self::Record(record) => record.is_expired_at(now),
-            Self::Snapshot { record, until } => record.deadline().min(*until) <= now,
+            Self::Snapshot(frozen) => frozen.record.deadline().min(frozen.until) <= now,
         }
     }
 
     /// Whom the index of subjects lists it under.
     fn subject(&self) -> Option<&SubjectKey> {
         match self {
-            Self::Alias { .. } => None,
-            Self::Record(record) | Self::Snapshot { record, .. } => record.subject.as_ref(),
+            Self::Alias(_) | Self::Farewell { .. } => None,
+            Self::Record(record) => record.subject.as_ref(),
+            Self::Snapshot(frozen) => frozen.record.subject.as_ref(),
         }
     }
 }
@@ -126,7 +147,7 @@ impl MemoryStore {
     ) -> Option<T> {
         self.with_row(key, now, |key, row| match row {
             Row::Record(record) => Some(act(key, record)),
-            Row::Alias { .. } | Row::Snapshot { .. } => None,
+            Row::Alias(_) | Row::Farewell { .. } | Row::Snapshot(_) => None,
         })?
     }
 
@@ -145,15 +166,15 @@ impl MemoryStore {
                 self.remove(&mut shard, &key);
                 return None;
             }
-            match &mut **row {
-                Row::Alias { to, .. } => key = *to,
+            match row {
+                Row::Alias(alias) => key = alias.to,
                 row => return Some(act(&key, row)),
             }
         }
         None
     }
 
-    fn remove(&self, shard: &mut Shard, key: &StoreKey) -> Option<Box<Row>> {
+    fn remove(&self, shard: &mut Shard, key: &StoreKey) -> Option<Row> {
         let row = shard.remove(key)?;
         row.subject()
             .iter()
@@ -250,12 +271,12 @@ impl MemoryStore {
                 return Ok(Committed::KeyTaken);
             }
             let old_shard = pick(Self::index(&from), first, &mut low, high.as_deref_mut());
-            let record = match old_shard.get(&from).map(|row| &**row) {
+            let record = match old_shard.get(&from) {
                 Some(Row::Record(record)) if !record.is_expired_at(now) => record,
                 // Rotated or ended between the two looks: follow it anew.
                 _ => continue,
             };
-            let found = Found::new(from, record.clone());
+            let found = Found::new(from, (**record).clone());
             if !expect.admits(found.record.version) {
                 return Ok(Committed::Stale(found));
             }
@@ -264,17 +285,17 @@ impl MemoryStore {
             self.list(moved.subject, to);
             self.remove(old_shard, &from);
             let left = match leave {
-                Leave::Alias(until) => Row::Alias { to: *to, until },
-                Leave::Snapshot(until) => Row::Snapshot {
+                Leave::Alias(until) => Row::Alias(Box::new(Alias { to: *to, until })),
+                Leave::Snapshot(until) => Row::Snapshot(Box::new(Snapshot {
                     record: found.record,
                     until,
-                },
+                })),
             };
             self.list(left.subject().copied(), &from);
-            old_shard.insert(from, Box::new(left));
+            old_shard.insert(from, left);
             let version = moved.version;
             let new_shard = pick(Self::index(to), first, &mut low, high.as_deref_mut());
-            new_shard.insert(*to, Box::new(Row::Record(moved)));
+            new_shard.insert(*to, Row::Record(Box::new(moved)));
             return Ok(Committed::Yes(version));
         }
         Ok(Committed::Gone)
@@ -308,16 +329,23 @@ impl Store for MemoryStore {
         if shard.contains_key(key) {
             return Ok(Created::KeyTaken);
         }
-        shard.insert(*key, Box::new(Row::Record(record.clone())));
+        shard.insert(*key, Row::Record(Box::new(record.clone())));
         self.list(record.subject, key);
         Ok(Created::Yes)
     }
 
     async fn load(&self, key: &StoreKey, now: Timestamp) -> Result<Option<Found>> {
         let found = |key: &StoreKey, row: &mut Row| match row {
-            Row::Alias { .. } => None,
-            Row::Record(record) => Some(Found::new(*key, record.clone())),
-            Row::Snapshot { record, .. } => Some(Found::snapshot(*key, record.clone())),
+            Row::Alias(_) => None,
+            Row::Farewell {
+                farewell,
+                absolute_deadline,
+            } => {
+                let record = farewell.record(key, *absolute_deadline)?;
+                Some(Found::snapshot(*key, record))
+            }
+            Row::Record(record) => Some(Found::new(*key, (**record).clone())),
+            Row::Snapshot(frozen) => Some(Found::snapshot(*key, frozen.record.clone())),
         };
         Ok(self.with_row(key, now, found).flatten())
     }
@@ -376,19 +404,25 @@ impl Store for MemoryStore {
         let mut key = *key;
         for _ in 0..HOPS {
             let mut shard = self.shard(&key);
-            match self.remove(&mut shard, &key).map(|row| *row) {
-                Some(row) if row.is_over(now) => return Ok(Deleted::Absent),
-                Some(Row::Alias { to, .. }) => key = to,
-                Some(Row::Snapshot { .. }) => return Ok(Deleted::Yes),
-                Some(Row::Record(record)) => {
-                    let found = Found::new(key, record);
-                    if let Some(record) = farewell.and_then(|farewell| farewell.to(&found)) {
-                        let until = record.deadline();
-                        shard.insert(key, Box::new(Row::Snapshot { record, until }));
+            let Some(row) = self.remove(&mut shard, &key) else {
+                return Ok(Deleted::Absent);
+            };
+            if row.is_over(now) {
+                return Ok(Deleted::Absent);
+            }
+            match (row, farewell) {
+                (Row::Alias(alias), _) => key = alias.to,
+                (Row::Record(record), Some(farewell)) => {
+                    let row = Row::Farewell {
+                        farewell: farewell.clone(),
+                        absolute_deadline: record.absolute_deadline,
+                    };
+                    if !row.is_over(now) {
+                        shard.insert(key, row);
                     }
                     return Ok(Deleted::Yes);
                 }
-                None => return Ok(Deleted::Absent),
+                _ => return Ok(Deleted::Yes),
             }
         }
         Ok(Deleted::Absent)
@@ -427,9 +461,9 @@ impl Scan for MemoryStore {
             let mut found: Vec<_> = shard
                 .iter()
                 .filter(|(key, row)| after.is_none_or(|after| *key > after) && !row.is_over(now))
-                .filter_map(|(key, row)| match &**row {
-                    Row::Record(record) => Some(Found::new(*key, record.clone())),
-                    Row::Alias { .. } | Row::Snapshot { .. } => None,
+                .filter_map(|(key, row)| match row {
+                    Row::Record(record) => Some(Found::new(*key, (**record).clone())),
+                    Row::Alias(_) | Row::Farewell { .. } | Row::Snapshot(_) => None,
                 })
                 .collect();
             found.sort_by_key(|found| found.key);
@@ -488,7 +522,8 @@ impl Subjects for MemoryStore {
                 let row = shard.get(key);
                 if row.is_some_and(|row| row.subject() == Some(subject)) {
                     let row = self.remove(&mut shard, key);
-                    let is_living = |row: Box<Row>| matches!(*row, Row::Record(record) if !record.is_expired_at(now));
+                    let is_living =
+                        |row: Row| matches!(row, Row::Record(record) if !record.is_expired_at(now));
                     ended += usize::from(row.is_some_and(is_living));
                 }
             }
