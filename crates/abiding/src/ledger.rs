@@ -141,8 +141,8 @@ struct Count {
 impl Count {
     fn written(&self) -> Result<(Delta, Timestamp)> {
         let mut delta = Delta::default();
-        delta.set("number", codec::encode_value("number", &self.number)?)?;
-        delta.set("until", codec::encode_value("until", &self.until)?)?;
+        delta.set("number", &codec::encode_value("number", &self.number)?)?;
+        delta.set("until", &codec::encode_value("until", &self.until)?)?;
         Ok((delta, Timestamp::from_millis(self.until)))
     }
 }

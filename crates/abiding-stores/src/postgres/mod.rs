@@ -40,18 +40,18 @@
 //! # }
 //! ```
 
+mod changes;
 mod connection;
 mod errand;
 mod failure;
+mod lanes;
 mod options;
 mod pool;
-mod questions;
 mod rows;
 mod schema;
 mod statements;
 mod sweep;
 mod tls;
-mod url;
 
 #[cfg(test)]
 mod tests;
@@ -68,13 +68,12 @@ use abiding::{
 
 pub use options::{Durability, PostgresOptions};
 
-pub(crate) use url::open_url;
-
-use errand::Errand;
+use errand::{Again, Errand};
 use failure::Failure;
+use lanes::Lanes;
+use options::Table;
 use pool::Pool;
-
-use crate::table::{Again, Lanes, TableName, changes};
+use rows::Stored;
 
 /// Keeps sessions in a PostgreSQL table.
 ///
@@ -82,7 +81,7 @@ use crate::table::{Again, Lanes, TableName, changes};
 pub struct PostgresStore {
     pool: Pool,
     lanes: Lanes,
-    table: TableName,
+    table: Table,
     /// Whether a crash of the server leaves the table as it was.
     is_logged: bool,
     /// The process that opened it, and the only one that may use it.
@@ -95,7 +94,7 @@ impl PostgresStore {
         PostgresOptions::new(url)?.open().await
     }
 
-    fn new(pool: Pool, table: TableName, is_logged: bool) -> Self {
+    fn new(pool: Pool, table: Table, is_logged: bool) -> Self {
         Self {
             pool,
             lanes: Lanes::new(),
@@ -237,7 +236,7 @@ impl Scan for PostgresStore {
                 &[&after, &now.as_millis(), &limit],
             )
             .await;
-        self.told(operation, rows.and_then(|rows| rows::sessions(&rows)))
+        self.told(operation, rows.and_then(|rows| Stored::sessions(&rows)))
     }
 }
 
@@ -253,7 +252,7 @@ impl Subjects for PostgresStore {
                 &[&subject, &now.as_millis()],
             )
             .await;
-        self.told(operation, rows.and_then(|rows| rows::sessions(&rows)))
+        self.told(operation, rows.and_then(|rows| Stored::sessions(&rows)))
     }
 
     async fn end_subject(
@@ -264,7 +263,7 @@ impl Subjects for PostgresStore {
     ) -> Result<usize> {
         let operation = "end the sessions of a subject";
         let errand = self.errand(operation)?;
-        let answer = questions::end_subject(&errand, subject, except, now).await;
+        let answer = changes::end_subject(&errand, subject, except, now).await;
         self.told(operation, answer)
     }
 }

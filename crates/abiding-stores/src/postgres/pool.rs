@@ -12,10 +12,10 @@ use std::{
     time::Duration,
 };
 
+use abiding::{Error, ErrorKind};
 use tokio::time::{Instant, timeout_at};
 
 use super::{connection::Connection, failure::Failure, statements::Texts, tls::Tls};
-use crate::table::Outages;
 
 /// The connections of a store, and how to make one.
 pub(super) struct Pool {
@@ -27,7 +27,7 @@ pub(super) struct Pool {
     /// Which database this is, in words.
     pub(super) place: String,
     slots: Box<[Slot]>,
-    outages: Outages,
+    outage: Mutex<Option<Outage>>,
 }
 
 /// The place of a connection.
@@ -38,6 +38,13 @@ struct Slot {
     opening: tokio::sync::Mutex<()>,
     /// How many wait for an answer from it.
     busy: AtomicUsize,
+}
+
+/// Why nobody tries to connect for a moment.
+struct Outage {
+    until: Instant,
+    pause: Duration,
+    reason: String,
 }
 
 /// A connection, for as long as one question takes.
@@ -80,7 +87,7 @@ impl Pool {
             patience,
             place,
             slots: (0..connections).map(|_| Slot::default()).collect(),
-            outages: Outages::default(),
+            outage: Mutex::default(),
         }
     }
 
@@ -120,19 +127,40 @@ impl Pool {
         if let Some(connection) = self.usable(slot) {
             return Ok(connection);
         }
-        self.outages.check()?;
+        self.check_outage()?;
         let opened = Connection::open(&self.tls, &self.config, &self.setup, &self.texts).await;
         let connection = match opened {
             Ok(connection) => Arc::new(connection),
             Err(failure) => {
-                let reason = format!("{} {}", self.place, failure.words().1);
-                self.outages.note(reason);
+                self.note_outage(&failure);
                 return Err(failure);
             }
         };
-        self.outages.end();
+        lock(&self.outage).take();
         *lock(&slot.open) = Some(Arc::clone(&connection));
         Ok(connection)
+    }
+
+    fn check_outage(&self) -> Result<(), Failure> {
+        match &*lock(&self.outage) {
+            Some(outage) if Instant::now() < outage.until => {
+                let reason = outage.reason.clone();
+                Err(Error::new(ErrorKind::Unavailable, "connect", reason).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Others are told the same until it is time to try again: longer each time, a second at most.
+    fn note_outage(&self, failure: &Failure) {
+        let mut outage = lock(&self.outage);
+        let last = outage.as_ref().map_or(PAUSE / 2, |outage| outage.pause);
+        let pause = (last * 2).min(LONGEST_PAUSE);
+        *outage = Some(Outage {
+            until: Instant::now() + pause,
+            pause,
+            reason: format!("{} {}", self.place, failure.words().1),
+        });
     }
 }
 
@@ -140,3 +168,8 @@ impl Pool {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// How long nobody tries to connect after a failure.
+const PAUSE: Duration = Duration::from_millis(20);
+/// How long at most, after many.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);

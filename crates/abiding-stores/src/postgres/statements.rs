@@ -5,7 +5,7 @@
 
 use tokio_postgres::{Client, Statement, types::Type};
 
-use crate::table::COLUMNS;
+use super::rows::COLUMNS;
 
 /// The text of all statements for one table.
 #[derive(Clone, Debug)]
@@ -43,10 +43,7 @@ pub(super) struct Statements {
 impl Texts {
     /// For a table, whose name is quoted already.
     pub(super) fn new(table: &str) -> Self {
-        let for_table = |text: &str| {
-            text.replace("{table}", table)
-                .replace("{columns}", &COLUMNS.join(", "))
-        };
+        let for_table = |text: &str| text.replace("{table}", table).replace("{columns}", COLUMNS);
         Self {
             find: for_table(FIND),
             follow: for_table(FOLLOW),

@@ -55,7 +55,6 @@ mod subjects;
 mod sweep;
 #[cfg_attr(not(feature = "redis-tls"), path = "no_tls.rs")]
 mod tls;
-mod url;
 
 use std::{
     fmt,
@@ -70,8 +69,6 @@ use abiding::{
 use redis::{Cmd, Value, cmd};
 
 pub use options::RedisOptions;
-
-pub(crate) use url::open_url;
 
 use failure::Failure;
 use guesses::Guesses;

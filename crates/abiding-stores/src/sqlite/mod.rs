@@ -51,7 +51,6 @@ mod reply;
 mod rows;
 mod schema;
 mod sweep;
-mod url;
 mod writer;
 
 #[cfg(test)]
@@ -73,8 +72,6 @@ use abiding::{
 use rusqlite::Connection;
 
 pub use options::{Durability, SqliteOptions};
-
-pub(crate) use url::open_url;
 
 use failure::Failure;
 use readers::Readers;

@@ -53,7 +53,7 @@ fn set(state: &mut State) {
     state.accessed = true;
     state
         .delta
-        .set("k", encode_value("k", "v").unwrap())
+        .set("k", &encode_value("k", "v").unwrap())
         .unwrap();
 }
 

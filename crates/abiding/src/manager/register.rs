@@ -92,7 +92,7 @@ impl Register {
                     delta.remove(known);
                 }
             }
-            delta.set(&handle, codec::encode_value("sign-in", &entry)?)?;
+            delta.set(&handle, &codec::encode_value("sign-in", &entry)?)?;
             let last = known.iter().map(|(_, entry)| entry.until).max();
             let until = last.map_or(entry.until, |last| last.max(entry.until));
             Ok(Some((delta, Timestamp::from_millis(until))))
@@ -121,7 +121,7 @@ impl Register {
                         ended: Some(ended),
                         ..entry.clone()
                     };
-                    delta.set(handle, codec::encode_value("sign-in", &entry)?)?;
+                    delta.set(handle, &codec::encode_value("sign-in", &entry)?)?;
                 }
             }
             let until = known.iter().map(|(_, entry)| entry.until).max();

@@ -171,7 +171,7 @@ impl Session {
     /// [`ErrorKind::Encode`] if the value or the key cannot be stored.
     pub fn insert<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<()> {
         let value = codec::encode_value(key, value)?;
-        self.change(|state| state.set(key, value))
+        self.change(|state| state.set(key, &value))
     }
 
     /// Removes the value at `key`, if there is one. Fetches nothing.
@@ -238,7 +238,7 @@ impl Session {
                     (Some(old), Some(new)) => codec::equal_values(old, new),
                     (old, new) => old.is_none() && new.is_none(),
                 };
-                let intended = match new {
+                let intended = match &new {
                     Some(value) => Intent::Set(value),
                     None => Intent::Remove,
                 };
@@ -574,9 +574,9 @@ impl State {
         }
     }
 
-    fn set(&mut self, key: &str, value: Vec<u8>) -> Result<()> {
+    fn set(&mut self, key: &str, value: &[u8]) -> Result<()> {
         let unchanged = self.measure().and_then(|base| base.find(key));
-        if unchanged.is_some_and(|known| codec::equal_values(known, &value)) {
+        if unchanged.is_some_and(|known| codec::equal_values(known, value)) {
             self.delta.forget(key);
             return Ok(());
         }

@@ -103,7 +103,7 @@ impl<T: Serialize> Typed<T> {
                 "null" => self.session.remove(key),
                 value => self
                     .session
-                    .change(|state| state.set(key, value.as_bytes().into()))?,
+                    .change(|state| state.set(key, value.as_bytes()))?,
             }
         }
         // A map with skipped fields: what is no longer spelled is no longer there.

@@ -167,7 +167,7 @@ impl Sealer {
         now: Timestamp,
     ) -> Result<Option<(Meta, Entries)>> {
         let (meta, entries) = match record.payload.first() {
-            Some(&PLAIN) if !self.0.seals => codec::parse(Arc::clone(&record.payload), 1)?,
+            Some(&PLAIN) if !self.0.seals => codec::parse_own(Arc::clone(&record.payload), 1)?,
             Some(&SEALED) => match self.unseal(key, &record.payload[1..], now)? {
                 Some(text) => codec::parse(text, 0)?,
                 None => return Ok(None),
@@ -271,7 +271,7 @@ mod tests {
     fn change(sealer: &Sealer, now: Timestamp) -> Change {
         let mut delta = Delta::default();
         delta
-            .set("name", encode_value("name", "canary").unwrap())
+            .set("name", &encode_value("name", "canary").unwrap())
             .unwrap();
         Change {
             now,
@@ -359,7 +359,7 @@ mod tests {
         let mut change = change(&sealer, NOW);
         change
             .delta
-            .set("big", encode_value("big", &"x".repeat(200)).unwrap())
+            .set("big", &encode_value("big", &"x".repeat(200)).unwrap())
             .unwrap();
         assert_eq!(
             change

@@ -176,7 +176,7 @@ fn delta(sets: &[(&str, &str)], removes: &[&str]) -> Delta {
     let mut delta = Delta::default();
     for (key, value) in sets {
         let value = codec::encode_value(key, value).expect("a string can be encoded");
-        delta.set(key, value).expect("a sample's key is short");
+        delta.set(key, &value).expect("a sample's key is short");
     }
     removes.iter().for_each(|key| delta.remove(key));
     delta
