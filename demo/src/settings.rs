@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `PORT` | 3000 | the port on 127.0.0.1; 0 takes any free one |
 //! | `ABIDING_DATA` | `./data` | the directory that keeps everything |
-//! | `ABIDING_STORE` | `sqlite` | where sessions live: `sqlite`, `memory`, `cookie` (sealed), or the URL of a server: `postgres://…`, `redis://…`, `redis+sentinel://…` |
+//! | `ABIDING_STORE` | `sqlite` | where sessions live: `sqlite` (in the data directory), `memory`, `cookie` (sealed), or the URL of a store, `postgres://…`, as `docs/stores.md` lists them |
 //! | `ABIDING_KEY` | `session.key` in the data directory | where the keys come from: `file:PATH`, `env:NAME`, `fd:N`, `credential:NAME` |
 //! | `ABIDING_KEY_FILE` | unset | the same for a path alone |
 //! | `ABIDING_OPERATOR` | nobody | in production: the account (its number) that may see `/operator` |
@@ -17,12 +17,16 @@
 //! | `RUST_LOG` | `info` | what is logged, as `tracing` spells it |
 
 use std::{
+    borrow::Cow,
     ffi::OsString,
     fmt,
     path::{Path, PathBuf},
 };
 
-use abiding_stores::keys::{KeyError, KeySource};
+use abiding_stores::{
+    StoreUrl,
+    keys::{KeyError, KeySource},
+};
 
 use abiding_tower::{Network, Proxies};
 use zeroize::Zeroizing;
@@ -38,7 +42,8 @@ pub(crate) struct Settings {
     pub(crate) port: u16,
     pub(crate) data: PathBuf,
     pub(crate) store: StoreKind,
-    pub(crate) server: Option<ServerUrl>,
+    /// Where the store is, unless it is the demo's own.
+    pub(crate) url: Option<StoreUrl>,
     pub(crate) keys: KeySource,
     pub(crate) operator: Option<String>,
     pub(crate) profile: ProfileKind,
@@ -54,25 +59,9 @@ pub(crate) enum StoreKind {
     /// In their cookies; a small store beside them lists who is signed in.
     Cookie,
     Memory,
-    /// On a server, whose URL is beside it.
-    Postgres,
-    Redis,
+    /// In a store of this name, whose URL is beside it.
+    Other(&'static str),
     Sqlite,
-}
-
-/// The URL of a server, with the password in it.
-pub(crate) struct ServerUrl(Zeroizing<String>);
-
-impl ServerUrl {
-    pub(crate) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for ServerUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ServerUrl(..)")
-    }
 }
 
 /// How strict the run is.
@@ -87,7 +76,7 @@ pub(crate) enum ProfileKind {
 pub(crate) struct SettingError {
     variable: &'static str,
     problem: String,
-    remedy: &'static str,
+    remedy: Cow<'static, str>,
 }
 
 impl Settings {
@@ -116,7 +105,7 @@ impl Settings {
             let remedy = "unset it: moving the clock is for tests, and release builds refuse it";
             return Err(SettingError::new("ABIDING_TEST_CLOCK", file, remedy));
         }
-        let (store, server) = store(variable)?;
+        let (store, url) = store(variable)?;
         Ok(Self {
             port: choose(
                 variable,
@@ -126,7 +115,7 @@ impl Settings {
                 |value| value.parse().ok(),
             )?,
             store,
-            server,
+            url,
             keys: keys(variable, &data)?,
             operator: choose(
                 variable,
@@ -185,10 +174,10 @@ fn keys(
     variable: impl Fn(&'static str) -> Option<OsString>,
     data: &Path,
 ) -> Result<KeySource, SettingError> {
-    let refused = |problem: &str, remedy| SettingError {
+    let refused = |problem: &str, remedy: &'static str| SettingError {
         variable: "ABIDING_KEY",
         problem: problem.to_owned(),
-        remedy,
+        remedy: remedy.into(),
     };
     let source = match (variable("ABIDING_KEY"), variable("ABIDING_KEY_FILE")) {
         (None, None) => return Ok(KeySource::File(data.join("session.key"))),
@@ -207,27 +196,33 @@ fn keys(
     })
 }
 
-/// What is told of a refused URL is its beginning: a password may follow.
+/// A word for what the demo keeps itself, or the URL of a store.
 fn store(
     variable: impl Fn(&'static str) -> Option<OsString>,
-) -> Result<(StoreKind, Option<ServerUrl>), SettingError> {
+) -> Result<(StoreKind, Option<StoreUrl>), SettingError> {
     let name = "ABIDING_STORE";
     let Some(value) = variable(name) else {
         return Ok((StoreKind::Sqlite, None));
     };
     let text = value.to_string_lossy();
-    let kind = match text.split_once("://") {
-        None => STORES.iter().find(|(known, _)| *known == text),
-        Some((scheme, _)) => SERVERS.iter().find(|(known, _)| *known == scheme),
+    if let Some((_, kind)) = STORES.iter().find(|(known, _)| *known == text) {
+        return Ok((*kind, None));
+    }
+    if !text.contains(':') {
+        let remedy = "the stores are sqlite, memory and cookie, or a URL such as redis://host, as docs/stores.md lists them";
+        return Err(SettingError::new(name, &value, remedy));
+    }
+    let url: StoreUrl = text.parse().map_err(|error| SettingError {
+        variable: name,
+        problem: "cannot be followed".into(),
+        remedy: Cow::Owned(format!("{error}")),
+    })?;
+    let kind = match url.kind().name {
+        "memory" => StoreKind::Memory,
+        "sqlite" => StoreKind::Sqlite,
+        name => StoreKind::Other(name),
     };
-    let remedy = "the stores are sqlite, memory and cookie, and servers at postgres://, redis:// and redis+sentinel://";
-    let Some((_, kind)) = kind else {
-        let told = text.split_once("://").map_or(&*text, |(scheme, _)| scheme);
-        return Err(SettingError::new(name, &told.into(), remedy));
-    };
-    let is_server = text.contains("://");
-    let url = || ServerUrl(Zeroizing::new(text.into_owned()));
-    Ok((*kind, is_server.then(url)))
+    Ok((kind, Some(url)))
 }
 
 fn choose<T>(
@@ -276,7 +271,7 @@ impl SettingError {
         Self {
             variable,
             problem: format!("is {:?}", value.to_string_lossy()),
-            remedy,
+            remedy: remedy.into(),
         }
     }
 }
@@ -294,8 +289,7 @@ impl fmt::Display for StoreKind {
         f.write_str(match self {
             Self::Cookie => "cookie",
             Self::Memory => "memory",
-            Self::Postgres => "postgres",
-            Self::Redis => "redis",
+            Self::Other(name) => name,
             Self::Sqlite => "sqlite",
         })
     }
@@ -316,30 +310,27 @@ const STORES: &[(&str, StoreKind)] = &[
     ("memory", StoreKind::Memory),
     ("sqlite", StoreKind::Sqlite),
 ];
-/// By the scheme of a URL.
-const SERVERS: &[(&str, StoreKind)] = &[
-    ("postgres", StoreKind::Postgres),
-    ("postgresql", StoreKind::Postgres),
-    ("redis", StoreKind::Redis),
-    ("redis+sentinel", StoreKind::Redis),
-    ("rediss", StoreKind::Redis),
-    ("rediss+sentinel", StoreKind::Redis),
-];
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_store_on_a_server_is_named_by_its_url_which_is_not_printed() {
+    fn a_store_is_named_by_its_url_whose_password_is_not_printed() {
         for (url, kind) in [
-            ("redis://:secret@localhost/1", StoreKind::Redis),
-            ("postgres://demo:secret@localhost/demo", StoreKind::Postgres),
+            ("redis://:sesame@localhost/1", StoreKind::Other("redis")),
+            (
+                "postgres://demo:sesame@localhost/demo",
+                StoreKind::Other("postgres"),
+            ),
+            ("sqlite:///srv/sessions.db", StoreKind::Sqlite),
+            ("memory:", StoreKind::Memory),
         ] {
             let settings = read(&[("ABIDING_STORE", url)], false).unwrap();
             assert_eq!(settings.store, kind);
-            assert_eq!(settings.server.as_ref().unwrap().reveal(), url);
-            assert!(!format!("{settings:?}").contains("secret"));
+            let shown = settings.url.as_ref().unwrap().to_string();
+            assert_eq!(shown, url.replace("sesame", "***"));
+            assert!(!format!("{settings:?}").contains("sesame"));
         }
     }
 
@@ -431,12 +422,12 @@ mod tests {
             (
                 "ABIDING_STORE",
                 "Redis",
-                r#"ABIDING_STORE is "Redis": the stores are sqlite, memory and cookie, and servers at postgres://, redis:// and redis+sentinel://"#,
+                r#"ABIDING_STORE is "Redis": the stores are sqlite, memory and cookie, or a URL such as redis://host, as docs/stores.md lists them"#,
             ),
             (
                 "ABIDING_STORE",
                 "rdis://:secret@localhost",
-                r#"ABIDING_STORE is "rdis": the stores are sqlite, memory and cookie, and servers at postgres://, redis:// and redis+sentinel://"#,
+                "ABIDING_STORE cannot be followed: `rdis:` begins no URL of a store: did you mean `redis:`?",
             ),
             (
                 "ABIDING_MAIL_FROM",

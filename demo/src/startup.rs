@@ -4,7 +4,6 @@ use std::{
     fmt, fs, io,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
-    sync::Arc,
     time::Duration,
 };
 
@@ -12,9 +11,7 @@ use abiding::{
     Clock as _, ConfigError, Expiry, KeyRing, Ledger, Manager, MemoryStore, Profile,
     store::{Subjects, Sweep},
 };
-use abiding_stores::{
-    keys::KeyError, postgres::PostgresStore, redis::RedisStore, sqlite::SqliteStore,
-};
+use abiding_stores::{keys::KeyError, sqlite::SqliteStore};
 use tokio::net::TcpListener;
 
 use crate::{
@@ -54,23 +51,18 @@ pub(crate) async fn prepare(
         ProfileKind::Production => settings.keys.load()?,
     };
     let clock = settings.clock.clone();
-    // Beside the sessions where they are on a server, so that all machines count as one. In every
+    // Beside the sessions where a URL says where they are, so that all machines count as one. In every
     // mode: sessions in cookies need it most.
-    let (ledger, sessions) = match (settings.store, &settings.server) {
-        (StoreKind::Postgres, Some(url)) => {
-            let store = Arc::new(PostgresStore::open(url.reveal()).await?);
-            let ledger = Ledger::with_clock(Arc::clone(&store), keys.clone(), clock);
+    let (ledger, sessions) = match &settings.url {
+        Some(url) => {
+            let store = url.open().await?;
+            let ledger = Ledger::with_clock(store.clone(), keys.clone(), clock);
             (ledger, sessions(store, keys, settings)?)
         }
-        (StoreKind::Redis, Some(url)) => {
-            let store = Arc::new(RedisStore::open(url.reveal()).await?);
-            let ledger = Ledger::with_clock(Arc::clone(&store), keys.clone(), clock);
-            (ledger, sessions(store, keys, settings)?)
-        }
-        (kind, _) => {
+        None => {
             let ledger = SqliteStore::open(data.join("ledger.db"))?;
             let ledger = Ledger::with_clock(ledger, keys.clone(), clock);
-            (ledger, local(kind, &data, keys, settings)?)
+            (ledger, local(&data, keys, settings)?)
         }
     };
     let mailer = Mailer::new(settings, &database)?;
@@ -93,21 +85,16 @@ pub(crate) async fn prepare(
     Ok((app, sessions))
 }
 
-/// The sessions of the demo on this machine.
-fn local(
-    kind: StoreKind,
-    data: &Path,
-    keys: KeyRing,
-    settings: &Settings,
-) -> Result<Manager, StartError> {
-    Ok(match kind {
+/// The sessions of the demo in its data directory, or nowhere.
+fn local(data: &Path, keys: KeyRing, settings: &Settings) -> Result<Manager, StartError> {
+    Ok(match settings.store {
         StoreKind::Cookie => {
             let sign_ins = SqliteStore::open(data.join("sign-ins.db"))?;
             sealed(sign_ins, keys, settings)?
         }
         StoreKind::Memory => sessions(MemoryStore::new(), keys, settings)?,
-        // The settings name no server without its URL.
-        StoreKind::Postgres | StoreKind::Redis | StoreKind::Sqlite => {
+        // The settings name no other store without its URL.
+        StoreKind::Other(_) | StoreKind::Sqlite => {
             sessions(SqliteStore::open(data.join("sessions.db"))?, keys, settings)?
         }
     })

@@ -14,6 +14,7 @@ mod lint;
 mod programs;
 mod screenshots;
 mod step;
+mod tables;
 mod tally;
 mod test;
 mod tools;
@@ -50,6 +51,11 @@ const COMMANDS: &[Command] = &[
         name: "screenshots",
         purpose: "a picture of every page of the demo: light and dark, a desk and a phone",
         run: screenshots::run,
+    },
+    Command {
+        name: "tables",
+        purpose: "write the tables of stores anew, from what the stores declare",
+        run: tables::run,
     },
     Command {
         name: "bench",

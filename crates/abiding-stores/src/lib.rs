@@ -2,14 +2,17 @@
 //!
 //! One module and one feature for each store; every one of them passes the conformance suite of
 //! `abiding-testkit`. [`keys`] is always there: an application needs its keys wherever the sessions
-//! lie.
+//! lie. [`open`] opens any of them by its URL, and [`catalogue`] says which there are.
 //!
+//! <!-- table: features (cargo xtask tables) -->
 //! | feature | store | processes | survives |
 //! |---|---|---|---|
-//! | `postgres` | `postgres::PostgresStore` | all on any number of machines | a crash of the server, and power loss unless told otherwise |
-//! | `redis` | `redis::RedisStore`, on Redis or Valkey | all on any number of machines | what the server survives, and a failover where replicas are waited for |
-//! | `sqlite` (default) | `sqlite::SqliteStore` | all on one machine | `kill -9`, and power loss unless told otherwise |
+//! | `postgres` | PostgreSQL | all, on any number of machines | a crash of the server and power loss; less with `durability=lazy` or `unlogged` |
+//! | `redis` | Redis, by itself or behind Sentinels | all, on any number of machines | what the server's does: all with `appendfsync always`, a failover with `replicas=1`, else a crash loses seconds |
+//! | `sqlite` | SQLite | all on one machine | power loss; `kill -9` alone with `durability=process` |
+//! <!-- end of table -->
 
+pub mod catalogue;
 pub mod keys;
 #[cfg(feature = "postgres")]
 pub mod postgres;
@@ -18,6 +21,11 @@ mod private_file;
 pub mod redis;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+#[cfg(feature = "postgres")]
+mod table;
+mod url;
+
+pub use url::{StoreUrl, StoreUrlError, open};
 
 #[cfg(test)]
 mod scratch;

@@ -108,7 +108,7 @@ impl Stage {
             port: 0,
             data: scratch.join("data"),
             store,
-            server: None,
+            url: None,
             keys: KeySource::File(scratch.join("session.key")),
             operator: None,
             profile,

@@ -3,27 +3,14 @@
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::{Row as Columns, SimpleQueryMessage, Statement, types::ToSql};
 
-use super::{
-    failure::Failure,
-    lanes::{Lane, Lanes},
-    pool::Pool,
-    statements::Statements,
-};
+use super::{failure::Failure, pool::Pool, statements::Statements};
+use crate::table::{Again, Lane, Lanes, Tries};
 
 /// An operation, and when it must be over.
 pub(super) struct Errand<'a> {
     pub(super) pool: &'a Pool,
     pub(super) lanes: &'a Lanes,
     deadline: Instant,
-}
-
-/// Whether a question may be asked once more when the connection was lost before the answer came.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Again {
-    /// To ask twice could do twice.
-    Never,
-    /// To ask twice is as good as once.
-    Once,
 }
 
 type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -52,7 +39,7 @@ impl<'a> Errand<'a> {
             let answer = connection
                 .answer(self.deadline, self.pool.patience, ask)
                 .await;
-            if !tries.ask_again(&answer) {
+            if !ask_again(&mut tries, &answer) {
                 return answer;
             }
         }
@@ -73,7 +60,7 @@ impl<'a> Errand<'a> {
             let answer = connection
                 .answer(self.deadline, self.pool.patience, ask)
                 .await;
-            if !tries.ask_again(&answer) {
+            if !ask_again(&mut tries, &answer) {
                 return answer;
             }
         }
@@ -88,7 +75,7 @@ impl<'a> Errand<'a> {
             let answer = connection
                 .answer(self.deadline, self.pool.patience, ask)
                 .await;
-            if !tries.ask_again(&answer) {
+            if !ask_again(&mut tries, &answer) {
                 return answer;
             }
         }
@@ -105,33 +92,9 @@ impl<'a> Errand<'a> {
     }
 }
 
-/// Counts how often a question was asked.
-struct Tries {
-    again: Again,
-    conflicts: u32,
+/// Whether to ask again.
+fn ask_again<T>(tries: &mut Tries, answer: &Result<T, Failure>) -> bool {
+    answer
+        .as_ref()
+        .is_err_and(|failure| tries.ask_again(failure.is_conflict(), failure.is_disconnection()))
 }
-
-impl Tries {
-    fn new(again: Again) -> Self {
-        Self {
-            again,
-            conflicts: 0,
-        }
-    }
-
-    fn ask_again<T>(&mut self, answer: &Result<T, Failure>) -> bool {
-        let Err(failure) = answer else { return false };
-        if failure.is_conflict() && self.conflicts < CONFLICTS {
-            self.conflicts += 1;
-            return true;
-        }
-        let lost = self.again == Again::Once && failure.is_disconnection();
-        if lost {
-            self.again = Again::Never;
-        }
-        lost
-    }
-}
-
-/// How often a statement that was rolled back for the sake of others is sent again.
-const CONFLICTS: u32 = 10;

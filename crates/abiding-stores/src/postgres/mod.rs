@@ -40,18 +40,18 @@
 //! # }
 //! ```
 
-mod changes;
 mod connection;
 mod errand;
 mod failure;
-mod lanes;
 mod options;
 mod pool;
+mod questions;
 mod rows;
 mod schema;
 mod statements;
 mod sweep;
 mod tls;
+mod url;
 
 #[cfg(test)]
 mod tests;
@@ -68,12 +68,13 @@ use abiding::{
 
 pub use options::{Durability, PostgresOptions};
 
-use errand::{Again, Errand};
+pub(crate) use url::open_url;
+
+use errand::Errand;
 use failure::Failure;
-use lanes::Lanes;
-use options::Table;
 use pool::Pool;
-use rows::Stored;
+
+use crate::table::{Again, Lanes, TableName, changes};
 
 /// Keeps sessions in a PostgreSQL table.
 ///
@@ -81,7 +82,7 @@ use rows::Stored;
 pub struct PostgresStore {
     pool: Pool,
     lanes: Lanes,
-    table: Table,
+    table: TableName,
     /// Whether a crash of the server leaves the table as it was.
     is_logged: bool,
     /// The process that opened it, and the only one that may use it.
@@ -94,7 +95,7 @@ impl PostgresStore {
         PostgresOptions::new(url)?.open().await
     }
 
-    fn new(pool: Pool, table: Table, is_logged: bool) -> Self {
+    fn new(pool: Pool, table: TableName, is_logged: bool) -> Self {
         Self {
             pool,
             lanes: Lanes::new(),
@@ -236,7 +237,7 @@ impl Scan for PostgresStore {
                 &[&after, &now.as_millis(), &limit],
             )
             .await;
-        self.told(operation, rows.and_then(|rows| Stored::sessions(&rows)))
+        self.told(operation, rows.and_then(|rows| rows::sessions(&rows)))
     }
 }
 
@@ -252,7 +253,7 @@ impl Subjects for PostgresStore {
                 &[&subject, &now.as_millis()],
             )
             .await;
-        self.told(operation, rows.and_then(|rows| Stored::sessions(&rows)))
+        self.told(operation, rows.and_then(|rows| rows::sessions(&rows)))
     }
 
     async fn end_subject(
@@ -263,7 +264,7 @@ impl Subjects for PostgresStore {
     ) -> Result<usize> {
         let operation = "end the sessions of a subject";
         let errand = self.errand(operation)?;
-        let answer = changes::end_subject(&errand, subject, except, now).await;
+        let answer = questions::end_subject(&errand, subject, except, now).await;
         self.told(operation, answer)
     }
 }

@@ -6,6 +6,7 @@ use abiding::{Error, ErrorKind, Result};
 use tokio_postgres::config::{Config, Host, SslMode, TargetSessionAttrs};
 
 use super::{PostgresStore, failure::Failure, pool::Pool, schema, statements::Texts, tls::Tls};
+use crate::table::TableName;
 
 /// What can be chosen about a PostgreSQL store. The defaults are right for most.
 ///
@@ -37,7 +38,7 @@ use super::{PostgresStore, failure::Failure, pool::Pool, schema, statements::Tex
 #[must_use = "options do nothing until `open` is called"]
 pub struct PostgresOptions {
     config: Config,
-    table: Table,
+    table: TableName,
     durability: Durability,
     patience: Duration,
     connections: usize,
@@ -76,7 +77,7 @@ impl PostgresOptions {
         })?;
         let mut options = Self {
             config,
-            table: Table::new("abiding_sessions")?,
+            table: table_named("abiding_sessions")?,
             durability: Durability::default(),
             patience: Duration::from_secs(5),
             connections: 8,
@@ -96,7 +97,7 @@ impl PostgresOptions {
     /// # Errors
     /// [`ErrorKind::Unavailable`] for any other name.
     pub fn table(mut self, name: &str) -> Result<Self> {
-        self.table = Table::new(name)?;
+        self.table = table_named(name)?;
         Ok(self)
     }
 
@@ -207,7 +208,7 @@ impl PostgresOptions {
             tls,
             config,
             self.setup(),
-            Texts::new(&table.quoted()),
+            Texts::new(&table.quoted('"')),
             *patience,
             place.to_owned(),
             self.connections,
@@ -258,7 +259,7 @@ impl PostgresOptions {
     }
 
     /// One option of the URL that is ours.
-    fn with(self, name: &str, value: &str) -> Result<Self> {
+    pub(super) fn with(self, name: &str, value: &str) -> Result<Self> {
         let wrong = |expected: &str| {
             unusable(format!(
                 "the option `{name}` of the URL is not {expected}, as it must be"
@@ -309,62 +310,10 @@ impl fmt::Debug for PostgresOptions {
     }
 }
 
-/// The name of a table, and of the schema it lies in.
-#[derive(Clone, Debug)]
-pub(super) struct Table {
-    schema: Option<String>,
-    name: String,
-}
-
-impl Table {
-    fn new(text: &str) -> Result<Self> {
-        let (schema, name) = match text.split_once('.') {
-            Some((schema, name)) => (Some(schema), name),
-            None => (None, text),
-        };
-        if !schema.into_iter().chain([name]).all(is_name) {
-            return Err(unusable(
-                "the name of the table is not one of lower-case letters, digits and underscores, as it must be",
-            ));
-        }
-        Ok(Self {
-            schema: schema.map(str::to_owned),
-            name: name.to_owned(),
-        })
-    }
-
-    pub(super) fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// As it stands in a statement.
-    pub(super) fn quoted(&self) -> String {
-        self.beside(&self.name)
-    }
-
-    /// The table that holds the version of this one.
-    pub(super) fn versions(&self) -> String {
-        self.beside("abiding_schema")
-    }
-
-    fn beside(&self, name: &str) -> String {
-        let schema = self.schema.iter().map(|schema| format!("\"{schema}\"."));
-        schema.chain([format!("\"{name}\"")]).collect()
-    }
-}
-
-impl fmt::Display for Table {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.quoted().replace('"', ""))
-    }
-}
-
-/// Names that mean the same with quotes and without. The server cuts off what is longer than 63, and the
-/// names of the indexes are longer than that of the table.
-fn is_name(name: &str) -> bool {
-    let begins_well = name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_');
-    let is_fit = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    begins_well && name.len() <= 40 && name.chars().all(is_fit)
+fn table_named(text: &str) -> Result<TableName> {
+    TableName::new(text).ok_or_else(|| {
+        unusable("the name of the table is not one of lower-case letters, digits and underscores, as it must be")
+    })
 }
 
 /// The URL without our own options, and those.

@@ -12,10 +12,10 @@ use std::{
     time::Duration,
 };
 
-use abiding::{Error, ErrorKind};
 use tokio::time::{Instant, timeout_at};
 
 use super::{connection::Connection, failure::Failure, statements::Texts, tls::Tls};
+use crate::table::Outages;
 
 /// The connections of a store, and how to make one.
 pub(super) struct Pool {
@@ -27,7 +27,7 @@ pub(super) struct Pool {
     /// Which database this is, in words.
     pub(super) place: String,
     slots: Box<[Slot]>,
-    outage: Mutex<Option<Outage>>,
+    outages: Outages,
 }
 
 /// The place of a connection.
@@ -38,13 +38,6 @@ struct Slot {
     opening: tokio::sync::Mutex<()>,
     /// How many wait for an answer from it.
     busy: AtomicUsize,
-}
-
-/// Why nobody tries to connect for a moment.
-struct Outage {
-    until: Instant,
-    pause: Duration,
-    reason: String,
 }
 
 /// A connection, for as long as one question takes.
@@ -87,7 +80,7 @@ impl Pool {
             patience,
             place,
             slots: (0..connections).map(|_| Slot::default()).collect(),
-            outage: Mutex::default(),
+            outages: Outages::default(),
         }
     }
 
@@ -127,40 +120,19 @@ impl Pool {
         if let Some(connection) = self.usable(slot) {
             return Ok(connection);
         }
-        self.check_outage()?;
+        self.outages.check()?;
         let opened = Connection::open(&self.tls, &self.config, &self.setup, &self.texts).await;
         let connection = match opened {
             Ok(connection) => Arc::new(connection),
             Err(failure) => {
-                self.note_outage(&failure);
+                let reason = format!("{} {}", self.place, failure.words().1);
+                self.outages.note(reason);
                 return Err(failure);
             }
         };
-        lock(&self.outage).take();
+        self.outages.end();
         *lock(&slot.open) = Some(Arc::clone(&connection));
         Ok(connection)
-    }
-
-    fn check_outage(&self) -> Result<(), Failure> {
-        match &*lock(&self.outage) {
-            Some(outage) if Instant::now() < outage.until => {
-                let reason = outage.reason.clone();
-                Err(Error::new(ErrorKind::Unavailable, "connect", reason).into())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Others are told the same until it is time to try again: longer each time, a second at most.
-    fn note_outage(&self, failure: &Failure) {
-        let mut outage = lock(&self.outage);
-        let last = outage.as_ref().map_or(PAUSE / 2, |outage| outage.pause);
-        let pause = (last * 2).min(LONGEST_PAUSE);
-        *outage = Some(Outage {
-            until: Instant::now() + pause,
-            pause,
-            reason: format!("{} {}", self.place, failure.words().1),
-        });
     }
 }
 
@@ -168,8 +140,3 @@ impl Pool {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-/// How long nobody tries to connect after a failure.
-const PAUSE: Duration = Duration::from_millis(20);
-/// How long at most, after many.
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);

@@ -7,78 +7,42 @@ use tokio_postgres::{
 };
 
 use super::failure::{Failure, damaged_row};
+use crate::table::{ALIAS, RECORD, Row, SNAPSHOT, Stored};
 
-/// What lies under a key.
-pub(super) enum Row {
-    /// Another key, which the server follows by itself.
-    Alias,
-    /// A session.
-    Record(Record),
-    /// What a session was before a rotation, or why it is over; to be read only.
-    Snapshot(Record),
+/// A row as a statement over [`COLUMNS`](crate::table::COLUMNS) gives it.
+pub(super) fn read(columns: &Columns) -> Result<Stored, Failure> {
+    let stamp = |at| column(columns, at).map(Timestamp::from_millis);
+    let payload: &[u8] = column(columns, 9)?;
+    let record = || {
+        let mut record = Record::new(payload, stamp(3)?, stamp(6)?);
+        record.seen = stamp(4)?;
+        record.idle_deadline = stamp(5)?;
+        record.version = Version::from_number(column::<i64>(columns, 7)?.cast_unsigned());
+        record.subject = match column::<Option<&[u8]>>(columns, 8)? {
+            Some(subject) => Some(SubjectKey::from_bytes(exactly(subject)?)),
+            None => None,
+        };
+        Ok::<_, Failure>(record)
+    };
+    let row = match column(columns, 1)? {
+        RECORD => Row::Record(record()?),
+        ALIAS => exactly::<{ StoreKey::LEN }>(payload).map(|_| Row::Alias)?,
+        SNAPSHOT => Row::Snapshot(record()?),
+        _ => return Err(damaged_row("a row is of an unknown kind")),
+    };
+    Ok(Stored {
+        key: StoreKey::from_bytes(exactly(column(columns, 0)?)?),
+        row,
+        ends: stamp(2)?,
+    })
 }
 
-/// A row, its key and its end.
-pub(super) struct Stored {
-    pub(super) key: StoreKey,
-    pub(super) row: Row,
-    /// When it ends, whatever it is.
-    ends: Timestamp,
-}
-
-impl Stored {
-    /// A row as a statement over [`COLUMNS`] gives it.
-    pub(super) fn read(columns: &Columns) -> Result<Self, Failure> {
-        let stamp = |at| column(columns, at).map(Timestamp::from_millis);
-        let payload: &[u8] = column(columns, 9)?;
-        let record = || {
-            let mut record = Record::new(payload, stamp(3)?, stamp(6)?);
-            record.seen = stamp(4)?;
-            record.idle_deadline = stamp(5)?;
-            record.version = Version::from_number(column::<i64>(columns, 7)?.cast_unsigned());
-            record.subject = match column::<Option<&[u8]>>(columns, 8)? {
-                Some(subject) => Some(SubjectKey::from_bytes(exactly(subject)?)),
-                None => None,
-            };
-            Ok::<_, Failure>(record)
-        };
-        let row = match column(columns, 1)? {
-            RECORD => Row::Record(record()?),
-            ALIAS => exactly::<{ StoreKey::LEN }>(payload).map(|_| Row::Alias)?,
-            SNAPSHOT => Row::Snapshot(record()?),
-            _ => return Err(damaged_row("a row is of an unknown kind")),
-        };
-        Ok(Self {
-            key: StoreKey::from_bytes(exactly(column(columns, 0)?)?),
-            row,
-            ends: stamp(2)?,
-        })
-    }
-
-    /// The row that such a session lies in.
-    pub(super) fn living(found: Found) -> Self {
-        Self {
-            key: found.key,
-            ends: found.record.deadline(),
-            row: Row::Record(found.record),
-        }
-    }
-
-    /// All the sessions among some rows.
-    pub(super) fn sessions(rows: &[Columns]) -> Result<Vec<Found>, Failure> {
-        let mut sessions = Vec::with_capacity(rows.len());
-        for columns in rows {
-            let stored = Self::read(columns)?;
-            if let Row::Record(record) = stored.row {
-                sessions.push(Found::new(stored.key, record));
-            }
-        }
-        Ok(sessions)
-    }
-
-    pub(super) fn is_over(&self, now: Timestamp) -> bool {
-        self.ends <= now
-    }
+/// All the sessions among some rows.
+pub(super) fn sessions(rows: &[Columns]) -> Result<Vec<Found>, Failure> {
+    let stored = rows.iter().map(read);
+    stored
+        .filter_map(|stored| stored.map(Stored::session).transpose())
+        .collect()
 }
 
 /// A column, of the type that it was made with.
@@ -166,18 +130,3 @@ fn exactly<const N: usize>(bytes: &[u8]) -> Result<[u8; N], Failure> {
         .try_into()
         .map_err(|_| damaged_row("a key is not of its length"))
 }
-
-/// `kind` of a session.
-pub(super) const RECORD: i16 = 0;
-/// `kind` of an alias, whose payload is the key that it leads to.
-pub(super) const ALIAS: i16 = 1;
-/// `kind` of a snapshot.
-pub(super) const SNAPSHOT: i16 = 2;
-
-/// What [`Stored::read`] expects of a statement.
-pub(super) const COLUMNS: &str =
-    "key, kind, ends, created, seen, idle_deadline, absolute_deadline, version, subject, payload";
-
-/// How many rows a chain of aliases is followed through: each rotation within the grace of the one
-/// before adds one.
-pub(super) const HOPS: i32 = 8;

@@ -6,7 +6,8 @@
 use abiding::{Error, ErrorKind};
 use tokio_postgres::Client;
 
-use super::{failure::Failure, options::Table};
+use super::failure::Failure;
+use crate::table::TableName;
 
 /// Step `n` leads from version `n` to version `n + 1`. Never edit one that was released.
 const STEPS: &[&str] = &[
@@ -46,7 +47,7 @@ pub(super) struct Standing {
 /// use them.
 pub(super) async fn prepare(
     client: &Client,
-    table: &Table,
+    table: &TableName,
     unlogged: bool,
     create: bool,
     place: &str,
@@ -79,7 +80,7 @@ pub(super) async fn prepare(
 }
 
 /// Everything that the owner of the database may do by hand instead.
-pub(super) fn sql(table: &Table, unlogged: bool) -> String {
+pub(super) fn sql(table: &TableName, unlogged: bool) -> String {
     let steps = STEPS.iter().map(|step| for_table(step, table, unlogged));
     let mut sql = steps.collect::<Vec<_>>().join("\n");
     sql += &format!("\n{}\n{}", versions(table), set_version(table));
@@ -88,7 +89,7 @@ pub(super) fn sql(table: &Table, unlogged: bool) -> String {
 
 struct Schema<'a> {
     client: &'a Client,
-    table: &'a Table,
+    table: &'a TableName,
     place: &'a str,
 }
 
@@ -100,7 +101,7 @@ impl Schema<'_> {
             .query_one(
                 "SELECT current_setting('server_version_num')::int, pg_is_in_recovery(), \
                  (SELECT relpersistence = 'p' FROM pg_class WHERE oid = to_regclass($1)), to_regclass($2) IS NOT NULL",
-                &[&table.quoted(), &table.versions()],
+                &[&table.quoted('"'), &table.versions('"')],
             )
             .await?;
         let (server, is_replica): (i32, bool) = (row.get(0), row.get(1));
@@ -112,7 +113,10 @@ impl Schema<'_> {
             return Err(self.refused(super::failure::READ_ONLY));
         }
         let version = if is_versioned {
-            let find = format!("SELECT version FROM {} WHERE name = $1", table.versions());
+            let find = format!(
+                "SELECT version FROM {} WHERE name = $1",
+                table.versions('"')
+            );
             let row = client.query_opt(&find, &[&table.name()]).await?;
             row.map(|row| row.try_get::<_, i64>(0)).transpose()?
         } else {
@@ -163,7 +167,7 @@ impl Schema<'_> {
              CASE WHEN NOT has_table_privilege($1, 'DELETE') THEN 'DELETE' END)";
         let row = self
             .client
-            .query_one(rights, &[&self.table.quoted()])
+            .query_one(rights, &[&self.table.quoted('"')])
             .await?;
         let (role, missing): (String, String) = (row.get(0), row.get(1));
         if missing.is_empty() {
@@ -181,22 +185,22 @@ impl Schema<'_> {
     }
 }
 
-fn for_table(step: &str, table: &Table, unlogged: bool) -> String {
-    step.replace("{table}", &table.quoted())
+fn for_table(step: &str, table: &TableName, unlogged: bool) -> String {
+    step.replace("{table}", &table.quoted('"'))
         .replace("{unlogged} ", if unlogged { "UNLOGGED " } else { "" })
 }
 
-fn versions(table: &Table) -> String {
+fn versions(table: &TableName) -> String {
     format!(
         "CREATE TABLE IF NOT EXISTS {} (name text PRIMARY KEY, version bigint NOT NULL);",
-        table.versions()
+        table.versions('"')
     )
 }
 
-fn set_version(table: &Table) -> String {
+fn set_version(table: &TableName) -> String {
     format!(
         "INSERT INTO {} VALUES ('{}', {VERSION}) ON CONFLICT (name) DO UPDATE SET version = excluded.version;",
-        table.versions(),
+        table.versions('"'),
         table.name()
     )
 }

@@ -5,7 +5,7 @@
 
 use tokio_postgres::{Client, Statement, types::Type};
 
-use super::rows::COLUMNS;
+use crate::table::COLUMNS;
 
 /// The text of all statements for one table.
 #[derive(Clone, Debug)]
@@ -43,7 +43,10 @@ pub(super) struct Statements {
 impl Texts {
     /// For a table, whose name is quoted already.
     pub(super) fn new(table: &str) -> Self {
-        let for_table = |text: &str| text.replace("{table}", table).replace("{columns}", COLUMNS);
+        let for_table = |text: &str| {
+            text.replace("{table}", table)
+                .replace("{columns}", &COLUMNS.join(", "))
+        };
         Self {
             find: for_table(FIND),
             follow: for_table(FOLLOW),

@@ -3,10 +3,11 @@
 use abiding::{Timestamp, store::Swept};
 
 use super::{
-    errand::{Again, Errand},
+    errand::Errand,
     failure::{Failure, damaged_row},
     rows::column,
 };
+use crate::table::Again;
 
 /// Looks at up to `limit` rows whose time may have come, and removes those that are over.
 pub(super) async fn slice(

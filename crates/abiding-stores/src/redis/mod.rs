@@ -55,6 +55,7 @@ mod subjects;
 mod sweep;
 #[cfg_attr(not(feature = "redis-tls"), path = "no_tls.rs")]
 mod tls;
+mod url;
 
 use std::{
     fmt,
@@ -69,6 +70,8 @@ use abiding::{
 use redis::{Cmd, Value, cmd};
 
 pub use options::RedisOptions;
+
+pub(crate) use url::open_url;
 
 use failure::Failure;
 use guesses::Guesses;

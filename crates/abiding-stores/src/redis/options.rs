@@ -30,7 +30,7 @@ pub struct RedisOptions {
     refuses_eviction: bool,
     replicas: u32,
     sentinel_password: Option<Box<str>>,
-    roots: Option<Box<[u8]>>,
+    pub(super) roots: Option<Box<[u8]>>,
 }
 
 impl RedisOptions {

@@ -51,6 +51,7 @@ mod reply;
 mod rows;
 mod schema;
 mod sweep;
+mod url;
 mod writer;
 
 #[cfg(test)]
@@ -72,6 +73,8 @@ use abiding::{
 use rusqlite::Connection;
 
 pub use options::{Durability, SqliteOptions};
+
+pub(crate) use url::open_url;
 
 use failure::Failure;
 use readers::Readers;

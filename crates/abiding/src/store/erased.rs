@@ -4,8 +4,8 @@
 use std::{future::Future, pin::Pin};
 
 use super::{
-    Capabilities, Change, Committed, Created, Deleted, Expect, Farewell, Leave, Store, Subjects,
-    Sweep, Swept, Touched,
+    Capabilities, Change, Committed, Created, Deleted, Expect, Farewell, Leave, Scan, Store,
+    Subjects, Sweep, Swept, Touched,
 };
 use crate::{
     clock::Timestamp,
@@ -121,6 +121,26 @@ pub(crate) trait DynSweep: Send + Sync + 'static {
 impl<S: Sweep> DynSweep for S {
     fn sweep(&self, now: Timestamp, limit: usize) -> Boxed<'_, Swept> {
         Box::pin(Sweep::sweep(self, now, limit))
+    }
+}
+
+pub(super) trait DynScan: Send + Sync + 'static {
+    fn scan<'a>(
+        &'a self,
+        after: Option<&'a StoreKey>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Boxed<'a, Vec<Found>>;
+}
+
+impl<S: Scan> DynScan for S {
+    fn scan<'a>(
+        &'a self,
+        after: Option<&'a StoreKey>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Boxed<'a, Vec<Found>> {
+        Box::pin(Scan::scan(self, after, limit, now))
     }
 }
 

@@ -9,6 +9,7 @@
 //! key, or by [`rotate`](Store::rotate) out of a living one; nothing else can, so nothing that ended
 //! returns. Optional powers are traits of their own: [`Scan`], [`Subjects`], [`Sweep`].
 
+mod any;
 mod change;
 mod erased;
 mod farewell;
@@ -17,6 +18,7 @@ pub mod sample;
 
 use std::{future::Future, sync::Arc};
 
+pub use any::{AnyStore, AnyStoreBuilder, Powers};
 pub use change::Change;
 pub(crate) use change::{MetaEdit, SIZE_LIMIT, Sealer};
 pub(crate) use erased::{DynStore, DynSubjects, DynSweep};

@@ -13,21 +13,21 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use abiding::{Found, StoreKey, Timestamp};
 
 /// All lanes of a store.
-pub(super) struct Lanes(Box<[Lane]>);
+pub(crate) struct Lanes(Box<[Lane]>);
 
 /// The place of some keys.
 #[derive(Default)]
-pub(super) struct Lane {
+pub(crate) struct Lane {
     turn: tokio::sync::Mutex<()>,
     seen: Mutex<Option<Box<Found>>>,
 }
 
 impl Lanes {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self((0..LANES).map(|_| Lane::default()).collect())
     }
 
-    pub(super) fn of(&self, key: &StoreKey) -> &Lane {
+    pub(crate) fn of(&self, key: &StoreKey) -> &Lane {
         let [high, low, ..] = *key.as_bytes();
         // Keys are hashes, so any of their bytes spread them evenly.
         &self.0[usize::from(u16::from_be_bytes([high, low])) % LANES]
@@ -36,19 +36,19 @@ impl Lanes {
 
 impl Lane {
     /// Waits until nobody else of this process changes a session of this lane.
-    pub(super) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+    pub(crate) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.turn.lock().await
     }
 
     /// Keeps what was found under `key`, unless it lies elsewhere, cannot be changed, or is large.
-    pub(super) fn keep(&self, key: &StoreKey, found: &Found) {
+    pub(crate) fn keep(&self, key: &StoreKey, found: &Found) {
         if found.key == *key && !found.frozen && found.record.payload.len() <= LARGE {
             *self.seen() = Some(Box::new(found.clone()));
         }
     }
 
     /// What was seen last under `key`, if it would still be living. Taken out: it is good for one try.
-    pub(super) fn take(&self, key: &StoreKey, now: Timestamp) -> Option<Found> {
+    pub(crate) fn take(&self, key: &StoreKey, now: Timestamp) -> Option<Found> {
         let found = self.seen().take_if(|found| found.key == *key)?;
         (!found.record.is_expired_at(now)).then_some(*found)
     }

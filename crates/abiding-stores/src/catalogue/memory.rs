@@ -1,0 +1,38 @@
+//! The memory store, which is the core's own.
+
+use std::future::ready;
+
+use abiding::{
+    MemoryStore,
+    store::{AnyStore, Powers},
+};
+
+use super::{Claim, Facts, Hosts, Kind, Processes, Scheme};
+
+pub(super) const KIND: Kind = Kind {
+    name: "memory",
+    title: "Memory",
+    feature: None,
+    schemes: &[Scheme {
+        name: "memory",
+        example: "memory:",
+        leads_to: "a new store in this process",
+        feature: None,
+        hosts: Hosts::None,
+        options: &[],
+    }],
+    options: &[],
+    facts: Facts {
+        processes: Processes::One,
+        durable: Claim::Never,
+        survives: "nothing",
+        evicts: Claim::Never,
+        sealed: false,
+        powers: Powers::new(true, true, true),
+        trips: "none",
+    },
+    open: Some(|url| {
+        let new = || AnyStore::of(MemoryStore::new()).scan().subjects().sweep();
+        Box::pin(ready(url.no_path().map(|()| new().build())))
+    }),
+};

@@ -1,0 +1,249 @@
+//! A store of any kind behind one type, for programs that learn at their start which one it is.
+//!
+//! Made by whoever opens a store by its URL; given to a manager or a ledger like any other store. An
+//! operation costs one allocation more than on the store itself.
+
+use std::{fmt, sync::Arc};
+
+use super::{
+    Capabilities, Change, Committed, Created, Deleted, DynStore, DynSubjects, DynSweep, Expect,
+    Farewell, Leave, Scan, Store, Subjects, Sweep, Swept, Touched, erased::DynScan,
+};
+use crate::{
+    clock::Timestamp,
+    error::{Error, ErrorKind, Result},
+    id::StoreKey,
+    record::{Found, Record, SubjectKey},
+};
+
+/// A store of any kind, with the optional powers that it has. Clones are the same store.
+///
+/// It has the traits of every power. What the store within lacks is an error of kind
+/// [`Unsupported`](ErrorKind::Unsupported), but for [`sweep`](Sweep::sweep): a store without that power
+/// forgets by itself, so there is nothing to remove.
+///
+/// ```
+/// use abiding::{MemoryStore, store::AnyStore};
+///
+/// let store = AnyStore::of(MemoryStore::new()).subjects().sweep().build();
+/// assert!(store.powers().sweep && !store.powers().scan);
+/// ```
+#[derive(Clone)]
+pub struct AnyStore {
+    store: Arc<dyn DynStore>,
+    scan: Option<Arc<dyn DynScan>>,
+    subjects: Option<Arc<dyn DynSubjects>>,
+    sweep: Option<Arc<dyn DynSweep>>,
+}
+
+/// Which optional powers a store has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Powers {
+    /// All living records can be walked over: [`Scan`].
+    pub scan: bool,
+    /// The records of a subject can be found and ended: [`Subjects`].
+    pub subjects: bool,
+    /// What ended by itself can be removed: [`Sweep`].
+    pub sweep: bool,
+}
+
+impl Powers {
+    /// These powers, each there or not.
+    pub const fn new(scan: bool, subjects: bool, sweep: bool) -> Self {
+        Self {
+            scan,
+            subjects,
+            sweep,
+        }
+    }
+}
+
+impl AnyStore {
+    /// Begins with a store and none of its optional powers.
+    pub fn of<S: Store>(store: S) -> AnyStoreBuilder<S> {
+        let store = Arc::new(store);
+        AnyStoreBuilder {
+            any: Self {
+                store: Arc::clone(&store) as _,
+                scan: None,
+                subjects: None,
+                sweep: None,
+            },
+            store,
+        }
+    }
+
+    /// Which optional powers it has.
+    pub fn powers(&self) -> Powers {
+        Powers {
+            scan: self.scan.is_some(),
+            subjects: self.subjects.is_some(),
+            sweep: self.sweep.is_some(),
+        }
+    }
+
+    fn lacking(&self, operation: &'static str, power: &str) -> Error {
+        let name = self.store.capabilities().name;
+        let context = format!("the {name} store {power}");
+        Error::new(ErrorKind::Unsupported, operation, context)
+    }
+}
+
+impl fmt::Debug for AnyStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnyStore")
+            .field("capabilities", &self.store.capabilities())
+            .field("powers", &self.powers())
+            .finish()
+    }
+}
+
+/// Makes an [`AnyStore`], power by power.
+#[must_use = "a builder does nothing before `build`"]
+pub struct AnyStoreBuilder<S> {
+    any: AnyStore,
+    store: Arc<S>,
+}
+
+impl<S: Store> AnyStoreBuilder<S> {
+    /// It can be walked over.
+    pub fn scan(mut self) -> Self
+    where
+        S: Scan,
+    {
+        self.any.scan = Some(Arc::clone(&self.store) as _);
+        self
+    }
+
+    /// It finds the sessions of a subject.
+    pub fn subjects(mut self) -> Self
+    where
+        S: Subjects,
+    {
+        self.any.subjects = Some(Arc::clone(&self.store) as _);
+        self
+    }
+
+    /// It can be swept.
+    pub fn sweep(mut self) -> Self
+    where
+        S: Sweep,
+    {
+        self.any.sweep = Some(Arc::clone(&self.store) as _);
+        self
+    }
+
+    /// The store.
+    pub fn build(self) -> AnyStore {
+        self.any
+    }
+}
+
+impl<S> fmt::Debug for AnyStoreBuilder<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.any.fmt(f)
+    }
+}
+
+impl Store for AnyStore {
+    fn capabilities(&self) -> Capabilities {
+        self.store.capabilities()
+    }
+
+    async fn create(&self, key: &StoreKey, record: &Record, now: Timestamp) -> Result<Created> {
+        self.store.create(key, record, now).await
+    }
+
+    async fn load(&self, key: &StoreKey, now: Timestamp) -> Result<Option<Found>> {
+        self.store.load(key, now).await
+    }
+
+    async fn commit(
+        &self,
+        key: &StoreKey,
+        change: &Change,
+        expect: Expect,
+        now: Timestamp,
+    ) -> Result<Committed> {
+        self.store.commit(key, change, expect, now).await
+    }
+
+    async fn touch(
+        &self,
+        key: &StoreKey,
+        idle_deadline: Timestamp,
+        now: Timestamp,
+    ) -> Result<Touched> {
+        self.store.touch(key, idle_deadline, now).await
+    }
+
+    async fn rotate(
+        &self,
+        from: &StoreKey,
+        to: &StoreKey,
+        change: &Change,
+        expect: Expect,
+        leave: Leave,
+        now: Timestamp,
+    ) -> Result<Committed> {
+        self.store
+            .rotate(from, to, change, expect, leave, now)
+            .await
+    }
+
+    async fn delete(
+        &self,
+        key: &StoreKey,
+        farewell: Option<&Farewell>,
+        now: Timestamp,
+    ) -> Result<Deleted> {
+        self.store.delete(key, farewell, now).await
+    }
+}
+
+impl Sweep for AnyStore {
+    async fn sweep(&self, now: Timestamp, limit: usize) -> Result<Swept> {
+        match &self.sweep {
+            Some(store) => store.sweep(now, limit).await,
+            None => Ok(Swept::default()),
+        }
+    }
+}
+
+impl Scan for AnyStore {
+    async fn scan(
+        &self,
+        after: Option<&StoreKey>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Found>> {
+        match &self.scan {
+            Some(store) => store.scan(after, limit, now).await,
+            None => Err(self.lacking("scan", "cannot be walked over")),
+        }
+    }
+}
+
+impl Subjects for AnyStore {
+    async fn of_subject(&self, subject: &SubjectKey, now: Timestamp) -> Result<Vec<Found>> {
+        match &self.subjects {
+            Some(store) => store.of_subject(subject, now).await,
+            None => Err(self.lacking("find the sessions of a subject", LISTS_NOBODY)),
+        }
+    }
+
+    async fn end_subject(
+        &self,
+        subject: &SubjectKey,
+        except: Option<&StoreKey>,
+        now: Timestamp,
+    ) -> Result<usize> {
+        match &self.subjects {
+            Some(store) => store.end_subject(subject, except, now).await,
+            None => Err(self.lacking("end the sessions of a subject", LISTS_NOBODY)),
+        }
+    }
+}
+
+const LISTS_NOBODY: &str = "does not know which sessions are a subject's";
