@@ -14,11 +14,15 @@
 
 pub mod catalogue;
 pub mod keys;
+#[cfg(feature = "sqlite")]
+mod patience;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod private_file;
 #[cfg(feature = "redis")]
 pub mod redis;
+#[cfg(feature = "sqlite")]
+mod reply;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 #[cfg(feature = "postgres")]

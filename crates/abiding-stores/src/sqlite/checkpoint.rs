@@ -20,7 +20,7 @@ use std::{
 
 use rusqlite::Connection;
 
-use super::reply::{Promise, promise};
+use crate::reply::{Promise, promise};
 
 /// The writer's side.
 pub(super) struct Checkpointer {

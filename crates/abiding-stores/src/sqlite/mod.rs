@@ -47,7 +47,6 @@ mod failure;
 mod options;
 mod patience;
 mod readers;
-mod reply;
 mod rows;
 mod schema;
 mod sweep;
@@ -308,7 +307,7 @@ impl Scan for SqliteStore {
             if is_last {
                 break;
             }
-            reply::give_way().await;
+            patience::give_way().await;
         }
         Ok(found)
     }

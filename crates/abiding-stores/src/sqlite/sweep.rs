@@ -8,7 +8,8 @@ use std::time::Duration;
 use abiding::{Timestamp, store::Swept};
 use rusqlite::Connection;
 
-use super::{failure::Failure, patience::Stopwatch, rows};
+use super::{failure::Failure, rows};
+use crate::patience::Stopwatch;
 
 /// Looks at up to `limit` rows whose time may have come, and removes those that are over.
 pub(super) fn slice(conn: &Connection, now: Timestamp, limit: usize) -> Result<Swept, Failure> {

@@ -27,6 +27,8 @@ use rusqlite::Connection;
 use super::{
     checkpoint::{Checkpointer, Log},
     failure::{Failure, explain},
+};
+use crate::{
     patience::{Stopwatch, pause},
     reply::{Promise, promise},
 };

@@ -1,28 +1,28 @@
-//! One answer on its way from the writer's thread to a future, under any runtime.
+//! One answer on its way from a thread of a store to a future, under any runtime.
 //!
-//! Made by the writer for each job. A future that was dropped is seen by [`Promise::is_abandoned`]; a
+//! Made for each job. A future that was dropped is seen by [`Promise::is_abandoned`]; a
 //! promise that was dropped answers `None`, so nobody waits for ever.
 
 use std::{
-    future::{Future, poll_fn},
+    future::Future,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
 };
 
 /// A promise, and the answer it will give.
-pub(super) fn promise<T>() -> (Promise<T>, Answer<T>) {
+pub(crate) fn promise<T>() -> (Promise<T>, Answer<T>) {
     let slot = Arc::new(Slot {
         state: Mutex::new(State::Pending(None)),
     });
     (Promise(Arc::clone(&slot)), Answer(slot))
 }
 
-/// The writer's end.
-pub(super) struct Promise<T>(Arc<Slot<T>>);
+/// The end of whoever does the job.
+pub(crate) struct Promise<T>(Arc<Slot<T>>);
 
 /// The caller's end: a future of the value, or of `None` if it will never come.
-pub(super) struct Answer<T>(Arc<Slot<T>>);
+pub(crate) struct Answer<T>(Arc<Slot<T>>);
 
 struct Slot<T> {
     state: Mutex<State<T>>,
@@ -33,26 +33,13 @@ enum State<T> {
     Settled(Option<T>),
 }
 
-/// Lets the other tasks of this thread run before this one goes on.
-pub(super) async fn give_way() {
-    let mut gave = false;
-    poll_fn(|context| {
-        if std::mem::replace(&mut gave, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
 impl<T> Promise<T> {
-    pub(super) fn keep(self, value: T) {
+    pub(crate) fn keep(self, value: T) {
         self.0.settle(Some(value));
     }
 
     /// Whether nobody waits any more.
-    pub(super) fn is_abandoned(&self) -> bool {
+    pub(crate) fn is_abandoned(&self) -> bool {
         Arc::strong_count(&self.0) == 1
     }
 }
