@@ -7,21 +7,24 @@
 //! <!-- table: features (cargo xtask tables) -->
 //! | feature | store | processes | survives |
 //! |---|---|---|---|
+//! | `file` | Files in a folder | all on one machine | power loss; `kill -9` alone with `durability=process` |
 //! | `postgres` | PostgreSQL | all, on any number of machines | a crash of the server and power loss; less with `durability=lazy` or `unlogged` |
 //! | `redis` | Redis, by itself or behind Sentinels | all, on any number of machines | what the server's does: all with `appendfsync always`, a failover with `replicas=1`, else a crash loses seconds |
 //! | `sqlite` | SQLite | all on one machine | power loss; `kill -9` alone with `durability=process` |
 //! <!-- end of table -->
 
 pub mod catalogue;
+#[cfg(feature = "file")]
+pub mod file;
 pub mod keys;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "file", feature = "sqlite"))]
 mod patience;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod private_file;
 #[cfg(feature = "redis")]
 pub mod redis;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "file", feature = "sqlite"))]
 mod reply;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

@@ -3,6 +3,23 @@
 #[path = "../src/scratch.rs"]
 mod scratch;
 
+#[cfg(feature = "file")]
+#[test]
+fn histories_in_one_folder_break_no_promise() {
+    use std::sync::Arc;
+
+    use abiding_stores::file::{Durability, FileOptions};
+    use abiding_testkit::walk;
+
+    let scratch = scratch::Scratch::new();
+    let options = FileOptions::new(scratch.file("sessions"));
+    // It does not flush, which changes nothing but the time it takes.
+    let store = Arc::new(options.durability(Durability::Process).open().unwrap());
+    let tally =
+        walk::run(500, 1, || Arc::clone(&store)).unwrap_or_else(|failure| panic!("{failure}"));
+    assert!(tally.acknowledged > 500 && tally.gone > 5, "{tally:?}");
+}
+
 #[cfg(feature = "sqlite")]
 #[test]
 fn histories_on_one_sqlite_file_break_no_promise() {

@@ -8,6 +8,7 @@
 //! module a function `open_url`.
 
 mod facts;
+mod file;
 mod memory;
 mod option;
 mod postgres;
@@ -25,7 +26,13 @@ pub use option::{UrlOption, Value};
 use crate::StoreUrl;
 
 /// Every store, in the order of its name.
-pub static STORES: &[Kind] = &[memory::KIND, postgres::KIND, redis::KIND, sqlite::KIND];
+pub static STORES: &[Kind] = &[
+    file::KIND,
+    memory::KIND,
+    postgres::KIND,
+    redis::KIND,
+    sqlite::KIND,
+];
 
 /// A kind of store.
 #[derive(Clone, Copy, Debug)]

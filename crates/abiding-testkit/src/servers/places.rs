@@ -14,8 +14,18 @@ use super::{
 /// Every place. Those of one kind of store stand side by side.
 pub static PLACES: &[Place] = &[
     Place {
+        name: "file",
+        begin: || Some(Box::new(InFolder(Folder::new("file"), "file", "sessions"))),
+    },
+    Place {
         name: "sqlite",
-        begin: || Some(Box::new(SqliteFile(Folder::new("sqlite")))),
+        begin: || {
+            Some(Box::new(InFolder(
+                Folder::new("sqlite"),
+                "sqlite",
+                "sessions.db",
+            )))
+        },
     },
     Place {
         name: "postgres",
@@ -125,13 +135,14 @@ impl Standing for Replicated {
     }
 }
 
-/// A file in a folder of its own.
+/// In a folder of its own, by a scheme and a name.
 #[derive(Debug)]
-struct SqliteFile(Folder);
+struct InFolder(Folder, &'static str, &'static str);
 
-impl Standing for SqliteFile {
+impl Standing for InFolder {
     fn url(&self) -> String {
-        format!("sqlite://{}", self.0.file("sessions.db").display())
+        let Self(folder, scheme, name) = self;
+        format!("{scheme}://{}", folder.file(name).display())
     }
 
     fn is_served(&self) -> bool {
