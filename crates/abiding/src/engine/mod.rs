@@ -68,6 +68,8 @@ pub(crate) struct State {
     pub(crate) ambiguous: bool,
     /// Why what was sent is no session.
     pub(crate) refused: Option<Rejection>,
+    /// Whether what was sent is genuine and says more than this release understands. It is neither read nor replaced.
+    pub(crate) unreadable: bool,
     /// How many sessions of this request have ended. What was noted for one is not meant for the next.
     pub(crate) generation: u32,
     /// Whether a change is on its way to the store, so that what was read is no measure any more for
@@ -97,6 +99,7 @@ impl State {
             accessed: false,
             touch: false,
             ambiguous: false,
+            unreadable: false,
             refused: None,
             generation: 0,
             sent: false,

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use zeroize::Zeroizing;
 
-use super::{Closing, Manager, Place, Shared, Summary};
+use super::{Closing, Manager, Place, Shared, Summary, unreadable};
 use crate::{
     clock::Timestamp,
     codec::{Entries, Meta},
@@ -157,6 +157,9 @@ impl Manager {
 impl Shared {
     /// Carries out what is pending. What could not be carried out stays pending.
     pub(crate) async fn perform(&self, desk: &Mutex<Desk>) -> Result<Plan> {
+        if lock(desk).state.unreadable {
+            return Err(unreadable());
+        }
         for _ in 0..ROUNDS {
             let now = self.clock.now();
             let mut work = self.work(desk, now).await?;

@@ -28,7 +28,7 @@ use std::{fmt, sync::Arc, time::Duration};
 pub use build::{ClientSideBuilder, ManagerBuilder, Profile};
 pub(crate) use close::{breach, gone, gone_is_an_answer, left};
 pub use closing::{Closing, Summary};
-pub(crate) use open::Look;
+pub(crate) use open::{Look, unreadable};
 pub(crate) use register::Register;
 pub(crate) use subjects::Own;
 

@@ -7,7 +7,7 @@ use crate::{
     codec,
     ending::Ending,
     engine::{Credential, Known, Live, State, Unopened},
-    error::Result,
+    error::{Error, ErrorKind, Result},
     keyring::{Opened, Purpose},
     record::{Found, Version},
     rejection::Rejection,
@@ -26,7 +26,15 @@ impl Shared {
         };
         let opened = match &self.place {
             Place::Cookie(_) => self.open_sealed(value),
-            Place::Store(_) => self.open_token(value),
+            Place::Store(_) => self.open_token(value).map(Some),
+        };
+        let opened = match opened {
+            Ok(Some(known)) => Ok(known),
+            Ok(None) => {
+                state.unreadable = true;
+                return;
+            }
+            Err(reason) => Err(reason),
         };
         state.known = opened.unwrap_or_else(|reason| {
             self.rejected.count(reason);
@@ -49,8 +57,8 @@ impl Shared {
         }))
     }
 
-    /// A sealed cookie is `0x02 seal(seen:i64 idle_deadline:i64 payload)` in base64url.
-    fn open_sealed(&self, value: &[u8]) -> Result<Known, Rejection> {
+    /// A sealed cookie is `0x02 seal(seen:i64 idle_deadline:i64 payload)` in base64url. `None` if it is genuine and cannot be read.
+    fn open_sealed(&self, value: &[u8]) -> Result<Option<Known>, Rejection> {
         let bytes = base64url::decode(value).ok_or(Rejection::Malformed)?;
         let Some((&SEALED_COOKIE, sealed)) = bytes.split_first() else {
             return Err(Rejection::Malformed);
@@ -68,13 +76,15 @@ impl Shared {
             Some(Timestamp::from_millis(i64::from_le_bytes(bytes)))
         };
         let (Some(seen), Some(idle_deadline)) = (instant(0), instant(8)) else {
-            return Err(Rejection::Malformed);
+            return Ok(None);
         };
-        let (meta, entries) = codec::parse(text, 16).map_err(|_| Rejection::Malformed)?;
+        let Ok((meta, entries)) = codec::parse(text, 16) else {
+            return Ok(None);
+        };
         let now = self.clock.now();
         if let Some(ending) = expired(meta.absolute_deadline, idle_deadline, now) {
             self.rejected.count(Rejection::Expired);
-            return Ok(self.over(ending));
+            return Ok(Some(self.over(ending)));
         }
         self.ring.note_use(key, now);
         let live = Live {
@@ -87,12 +97,12 @@ impl Shared {
             frozen: false,
             old_key: key != self.ring.signer_at(now),
         };
-        Ok(match &self.place {
+        Ok(Some(match &self.place {
             Place::Cookie(Some(_)) if live.meta.subject.is_some() => {
                 Known::Unvouched(Box::new(live))
             }
             _ => Known::Live(None, Box::new(live)),
-        })
+        }))
     }
 
     /// Why the sign-in of a sealed cookie is over, if it is.
@@ -183,6 +193,13 @@ impl Shared {
     }
 }
 
+/// What is told of a cookie that is genuine and cannot be read (invariant 7: an error, never "no session").
+pub(crate) fn unreadable() -> Error {
+    let context = "the cookie is genuine, and of a format that this release does not know; \
+                   let every process run the newest release that writes cookies";
+    Error::new(ErrorKind::Corrupt, "open a cookie", context)
+}
+
 /// What a record turned out to be.
 pub(crate) enum Look {
     Live(Box<Live>),
@@ -194,5 +211,63 @@ fn expired(absolute: Timestamp, idle: Timestamp, now: Timestamp) -> Option<Endin
         _ if absolute <= now => Some(Ending::Absolute),
         _ if idle <= now => Some(Ending::Idle),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::pin,
+        task::{Context, Poll, Waker},
+    };
+
+    use super::*;
+    use crate::{
+        codec::{Entries, Meta},
+        delta::Delta,
+        keyring::{KeyRing, SEAL_HEAD},
+        manager::Manager,
+    };
+
+    /// Without a store nothing waits.
+    fn at_once<T>(future: impl Future<Output = T>) -> T {
+        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(value) => value,
+            Poll::Pending => panic!("it waits"),
+        }
+    }
+
+    /// A later release has written it, and this one runs during a rollback: the visitor keeps it.
+    #[test]
+    fn a_genuine_cookie_of_a_format_to_come_is_an_error_and_is_not_replaced() {
+        let manager = Manager::client_side(KeyRing::generate().unwrap())
+            .irrevocable()
+            .build()
+            .unwrap();
+        let (shared, now) = (&manager.0, manager.0.clock.now());
+        let later = now.after(std::time::Duration::from_secs(60));
+        let prefix = [
+            &[SEALED_COOKIE][..],
+            &[0; SEAL_HEAD],
+            &now.as_millis().to_le_bytes(),
+            &later.as_millis().to_le_bytes(),
+        ]
+        .concat();
+        let meta = Meta::new(now, later);
+        let mut sealed = codec::encode(&prefix, &meta, &Entries::default(), &Delta::default());
+        sealed[prefix.len()] = 0x7f;
+        shared
+            .ring
+            .seal(Purpose::Cookie, &shared.seal_context, &mut sealed, 1, now)
+            .unwrap();
+        let header = format!("{}={}", shared.cookie.name(), base64url::encode(&sealed));
+
+        let session = manager.open([header.as_bytes()]);
+        let error = at_once(session.get::<String>("name")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+        assert!(error.to_string().contains("newest release"), "{error}");
+        session.insert("name", "Ada").unwrap();
+        assert!(at_once(manager.close(&session, false)).is_err());
+        assert!(manager.parting_cookie(&session).is_none());
     }
 }

@@ -28,7 +28,7 @@ use crate::{
     engine::{Credential, Fate, Known, Plan, State},
     error::{Error, ErrorKind, Result},
     id::random_bytes,
-    manager::{Look, Own, Place, Shared, breach, gone, gone_is_an_answer, left},
+    manager::{Look, Own, Place, Shared, breach, gone, gone_is_an_answer, left, unreadable},
     record::Version,
     rejection::Rejection,
     store::{Change, Committed, Expect, MetaEdit},
@@ -504,6 +504,9 @@ impl Session {
             let credential = {
                 let mut desk = lock(&self.desk);
                 self.shared.present(&mut desk.state);
+                if desk.state.unreadable {
+                    return Err(unreadable());
+                }
                 match &desk.state.known {
                     Known::Unread(credential) => Some(credential.clone()),
                     Known::Unvouched(_) => None,
