@@ -18,6 +18,7 @@ mod tables;
 mod tally;
 mod test;
 mod tools;
+mod torture;
 
 /// What a command is called, what it is for, and the function that does it.
 struct Command {
@@ -51,6 +52,11 @@ const COMMANDS: &[Command] = &[
         name: "screenshots",
         purpose: "a picture of every page of the demo: light and dark, a desk and a phone",
         run: screenshots::run,
+    },
+    Command {
+        name: "torture",
+        purpose: "every store by several processes and through kills; writes docs/torture.md",
+        run: torture::run,
     },
     Command {
         name: "tables",

@@ -50,17 +50,23 @@
 //! # A server to test against
 //! `servers` (on Unix) starts real ones, each in a folder of its own, and ends them with the test.
 //!
+//! # Several processes
+//! `torture` (on Unix) sends visitors from several processes to one store, kills what keeps it or who uses
+//! it, and counts what was lost, came back or got mixed up: one row of a table, for any store.
+//!
 //! # What it does not look at
-//! Durability, the length of a sweep, and several processes on one store are promises of a store's own
-//! documentation, to be tested beside it.
+//! The length of a sweep is a promise of a store's own documentation, to be tested beside it.
 
 mod cancel;
 mod clock;
 pub mod conformance;
 mod faults;
+mod random;
 mod run;
 #[cfg(unix)]
 pub mod servers;
+#[cfg(unix)]
+pub mod torture;
 pub mod walk;
 
 pub use cancel::cancel_at_every_await;

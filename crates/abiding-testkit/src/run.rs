@@ -79,12 +79,13 @@ impl std::fmt::Debug for Crowd<'_> {
     }
 }
 
-async fn side_by_side<T>(mut futures: Vec<Boxed<'_, T>>) -> Vec<T> {
+/// Runs them all in the task of the caller, and answers in their order.
+pub(crate) async fn side_by_side<F: Future + Unpin>(mut futures: Vec<F>) -> Vec<F::Output> {
     let mut outputs: Vec<_> = futures.iter().map(|_| None).collect();
     poll_fn(|context| {
         let waiting = futures.iter_mut().zip(&mut outputs);
         for (future, output) in waiting.filter(|(_, output)| output.is_none()) {
-            if let Poll::Ready(ready) = future.as_mut().poll(context) {
+            if let Poll::Ready(ready) = Pin::new(future).poll(context) {
                 *output = Some(ready);
             }
         }

@@ -25,7 +25,6 @@
 mod browser;
 mod model;
 mod observer;
-mod random;
 mod schedule;
 mod world;
 
@@ -38,12 +37,12 @@ use abiding::{
 
 use self::{
     model::{GRACE, IDLE},
-    random::Random,
     schedule::Actor,
     world::World,
 };
 use crate::{
     faults::{Faulty, Plan},
+    random::Random,
     run::block_on,
 };
 

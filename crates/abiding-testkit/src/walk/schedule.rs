@@ -14,7 +14,7 @@ use std::{
     thread::{self, Thread},
 };
 
-use super::random::Random;
+use crate::random::Random;
 
 /// One of the futures that are run side by side.
 pub(super) type Actor<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;

@@ -14,11 +14,11 @@ use super::{
     Setting, Tally,
     model::{ABSOLUTE, IDLE, Model, Verdict},
     observer::{Observer, Seen},
-    random::Random,
 };
 use crate::{
     clock::ManualClock,
     faults::{Fault, Faulty, Operation, Plan},
+    random::Random,
     run::yield_now,
 };
 

@@ -1,0 +1,220 @@
+//! Every store on its real server, by several processes and through kills: see `abiding_testkit::torture`.
+//!
+//! `cargo xtask torture` runs the long form, by `ABIDING_TORTURE`, and writes `docs/torture.md`.
+
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on is over")]
+
+#[cfg(feature = "sqlite")]
+mod flawed;
+
+use std::{env, fs, path::Path};
+
+use abiding::Store;
+use abiding_stores::{
+    StoreUrl,
+    catalogue::{Claim, Kind, STORES},
+};
+use abiding_testkit::{
+    servers::places::{PLACES, Place},
+    torture::{Found, Orders, Plan, Torture},
+};
+use tokio::runtime::Runtime;
+
+/// What each process does; in the parent, nothing.
+#[test]
+fn process_of_the_torture() {
+    let Some(orders) = Orders::of_environment() else {
+        return;
+    };
+    Runtime::new().unwrap().block_on(async {
+        let store = abiding_stores::open(orders.place()).await.unwrap();
+        orders.carry_out(store).await;
+    });
+}
+
+/// The same over a store with a flaw, which the place begins with.
+#[cfg(feature = "sqlite")]
+#[test]
+fn process_of_a_flawed_torture() {
+    use abiding::store::AnyStore;
+    use flawed::{Flaw, Flawed};
+
+    let Some(orders) = Orders::of_environment() else {
+        return;
+    };
+    let (flaw, path) = orders.place().split_once(' ').unwrap();
+    let store = Flawed::open(Flaw::named(flaw).unwrap(), path);
+    let store = AnyStore::of(store).subjects().sweep().build();
+    abiding_testkit::block_on(orders.carry_out(store));
+}
+
+/// What counts must be able to count: each flaw shows where it must.
+#[cfg(feature = "sqlite")]
+#[test]
+fn each_flaw_that_shows_among_processes_is_noticed() {
+    use abiding_testkit::servers::Folder;
+    use flawed::Flaw;
+
+    for flaw in Flaw::ALL {
+        let folder = Folder::new("flawed");
+        let place = format!("{flaw:?} {}", folder.file("sessions.db").display());
+        let found = Torture::new("process_of_a_flawed_torture", &place).run(&Plan::short());
+        let seen = match flaw {
+            Flaw::Caches => found.reads_after_revocation,
+            Flaw::Forgets => found.lost_updates,
+            Flaw::Revives => found.resurrections,
+        };
+        assert!(seen.found > 0, "{flaw:?}: {found:?}");
+        if flaw == Flaw::Forgets {
+            assert!(found.lost_increments.found > 0, "{found:?}");
+            assert!(found.undone_writes.found > 0, "{found:?}");
+        }
+        assert!(found.broken_promises.found > 0, "{flaw:?}: {found:?}");
+    }
+}
+
+/// A line of the table.
+struct Row {
+    place: &'static Place,
+    kind: &'static Kind,
+    /// What the store there says of itself.
+    durable: bool,
+    evicts: bool,
+    found: Found,
+    is_served: bool,
+}
+
+#[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test program reads its own environment"
+)]
+fn no_store_loses_revives_or_mixes_up_anything() {
+    let is_long = env::var_os("ABIDING_TORTURE").is_some();
+    let plan = if is_long { Plan::long() } else { Plan::short() };
+    let rows: Vec<_> = PLACES
+        .iter()
+        .filter_map(|place| row(place, &plan))
+        .collect();
+    for row in &rows {
+        let (name, found) = (row.place.name, &row.found);
+        println!("{name}: {found:?}");
+        // What a kill leaves behind, and what is thrown out to make room, no store promises that says so.
+        assert!(
+            row.evicts || found.is_clean_but_for_kills(),
+            "{name}: {found:?}"
+        );
+        assert!(!row.durable || found.is_clean(), "{name}: {found:?}");
+    }
+    if is_long {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/torture.md");
+        fs::write(path, page(&rows, &plan)).unwrap();
+    }
+}
+
+/// None where the program or the feature is missing.
+fn row(place: &'static Place, plan: &Plan) -> Option<Row> {
+    let kind = STORES.iter().find(|kind| kind.name == place.store())?;
+    if kind.feature.is_some_and(|feature| !feature.enabled) {
+        return None;
+    }
+    let mut standing = place.begin()?;
+    let url: StoreUrl = standing.url().parse().unwrap();
+    let told = Runtime::new().unwrap().block_on(async {
+        let store = url.open().await.unwrap();
+        store.capabilities()
+    });
+    let torture = Torture::new("process_of_the_torture", &standing.url());
+    let is_served = standing.is_served();
+    let found = if is_served {
+        torture.run_killing(plan, &mut || {
+            standing.kill();
+            standing.start();
+        })
+    } else {
+        torture.run(plan)
+    };
+    Some(Row {
+        place,
+        kind,
+        durable: told.durable,
+        evicts: told.evicts,
+        found,
+        is_served,
+    })
+}
+
+fn page(rows: &[Row], plan: &Plan) -> String {
+    let Plan { processes, .. } = plan;
+    let mut page = format!(
+        "# Torture
+
+Every store, by {processes} processes at once and through kills, on real servers: what was lost, what came back, what got mixed up. Made by
+`cargo xtask torture`; `cargo xtask test` runs a shorter form. The command fails where a store does not keep what it says of itself, and the
+table tells what came of it all the same.
+
+| store | lost updates | lost increments | sessions that came back | reads that found a revoked session | answers that were another's | promises broken in a random walk | acknowledged writes undone by kills |
+|---|---|---|---|---|---|---|---|
+"
+    );
+    for row in rows {
+        let found = &row.found;
+        let killed = if row.is_served {
+            "the server"
+        } else {
+            "a process"
+        };
+        let kills = format!("{}, {} kills of {killed}", found.undone_writes, found.kills);
+        let listing = if found.reads_after_revocation.of == 0 {
+            "no list to revoke by".into()
+        } else {
+            found.reads_after_revocation.to_string()
+        };
+        page += &format!(
+            "| {} | {} | {} | {} | {listing} | {} | {} | {kills} |\n",
+            row.place.name,
+            found.lost_updates,
+            found.lost_increments,
+            found.resurrections,
+            found.cross_talk,
+            found.broken_promises,
+        );
+    }
+    page += "\n`memory` is not among them: one process has it, and its end is the end of all sessions.\n";
+    let weak: Vec<_> = rows
+        .iter()
+        .filter(|row| !row.durable || row.evicts)
+        .collect();
+    if !weak.is_empty() {
+        page += "\n## Where a zero is not promised\n";
+    }
+    for row in weak {
+        let facts = &row.kind.facts;
+        page += &format!(
+            "- **{}** says so: an acknowledged write survives {}.",
+            row.place.name, facts.survives
+        );
+        if row.evicts || facts.evicts == Claim::Always {
+            page += " It drops living sessions to make room.";
+        }
+        page.push('\n');
+    }
+    page + HOW
+}
+
+const HOW: &str = "
+## How it is counted
+Each process is a program of its own with a manager and a store; all have one key, as the processes of an application have.
+
+- **Lost updates**: everybody sets keys of their own in one session, five requests at once. A key that was acknowledged and is not there is lost.
+- **Lost increments**: everybody counts up one number with `update`, five requests at once. The number must be what was acknowledged.
+- **Sessions that came back**: one signs out or revokes the session while the others, who have read it, write to it: blindly, counting, renewing its
+  id, saving in the middle of a request; at the same moment, before, and once more after the end was acknowledged. No cookie of the session may lead to it then, in any process.
+- **Reads after a revocation**: as soon as it is acknowledged in one process, everybody reads.
+- **Answers that were another's**: ten visitors at once in each process read and write; a quarter of the requests is dropped at some await.
+- **Random walk**: everybody counts, writes, looks, renews, revokes, signs out and sweeps in sessions that all share. Checked is what must be true in any
+  order: no acknowledged write is lost, no half of one is seen, numbers are exact, what ended answers no more, and nobody is signed out for nothing.
+- **Kills**: everybody counts in sessions of their own, one request after the other, while the server is killed with `kill -9` and started again, or a process is
+  killed. A number that is not greater than the one acknowledged before shows that something was undone.
+";

@@ -1,0 +1,27 @@
+//! `cargo xtask torture`: every store by several processes and through kills, at length; writes `docs/torture.md`.
+//! The shorter form is one of the tests that `cargo xtask test` runs.
+
+use crate::{
+    programs::{self, SERVERS},
+    step::{Outcome, Step},
+    test::REQUIRED,
+};
+
+pub(crate) fn run(_: &[String]) -> Outcome {
+    programs::ensure(SERVERS)?;
+    Step::cargo(&[
+        "test",
+        "--package",
+        "abiding-stores",
+        "--features",
+        "full",
+        "--test",
+        "torture",
+        "--",
+        "no_store",
+        "--nocapture",
+    ])
+    .env("ABIDING_REQUIRE", REQUIRED)
+    .env("ABIDING_TORTURE", "long")
+    .run()
+}
