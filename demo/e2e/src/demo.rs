@@ -15,7 +15,7 @@ use crate::{leash::Leashed, scratch::Scratch};
 pub struct Demo {
     running: Option<Leashed>,
     profile: &'static str,
-    store: &'static str,
+    store: String,
     /// Variables beside the usual ones.
     variables: Vec<(&'static str, String)>,
     /// Where it listens, `http://127.0.0.1:PORT`.
@@ -24,22 +24,22 @@ pub struct Demo {
 }
 
 impl Demo {
-    /// Starts a demo with nothing in it, on the store of this name.
+    /// Starts a demo with nothing in it, on the store of this name or URL.
     #[must_use]
-    pub fn start(store: &'static str) -> Self {
+    pub fn start(store: &str) -> Self {
         Self::start_with(store, &[])
     }
 
     /// The same with these variables in its environment.
     #[must_use]
-    pub fn start_with(store: &'static str, variables: &[(&'static str, &str)]) -> Self {
+    pub fn start_with(store: &str, variables: &[(&'static str, &str)]) -> Self {
         let variables = variables
             .iter()
             .map(|(name, value)| (*name, (*value).to_owned()));
         let mut demo = Self {
             running: None,
             profile: "development",
-            store,
+            store: store.to_owned(),
             variables: variables.collect(),
             origin: ANY_PORT.to_owned(),
             scratch: Rc::new(Scratch::new("demo")),
@@ -54,7 +54,7 @@ impl Demo {
         let mut other = Self {
             running: None,
             profile: self.profile,
-            store: self.store,
+            store: self.store.clone(),
             variables: self.variables.clone(),
             origin: ANY_PORT.to_owned(),
             scratch: Rc::clone(&self.scratch),
@@ -104,7 +104,7 @@ impl Demo {
         command
             .env("ABIDING_DATA", self.data())
             .env("ABIDING_PROFILE", self.profile)
-            .env("ABIDING_STORE", self.store)
+            .env("ABIDING_STORE", &self.store)
             .env("ABIDING_TEST_CLOCK", self.clock())
             .env("PORT", self.origin.rsplit(':').next().unwrap_or("0"))
             .env_remove("ABIDING_KEY")
