@@ -16,6 +16,8 @@
 pub mod catalogue;
 #[cfg(feature = "file")]
 pub mod file;
+#[cfg(feature = "flask")]
+pub mod flask_session;
 pub mod keys;
 #[cfg(any(feature = "file", feature = "sqlite"))]
 mod patience;

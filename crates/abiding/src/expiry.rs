@@ -11,7 +11,8 @@ use crate::{clock::Timestamp, error::ConfigError};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expiry {
     idle: Option<Duration>,
-    absolute: Duration,
+    /// None only for sessions that Flask shares.
+    absolute: Option<Duration>,
     touch_after: Option<Duration>,
 }
 
@@ -20,7 +21,7 @@ impl Expiry {
     pub const fn new() -> Self {
         Self {
             idle: Some(Duration::from_secs(30 * 60)),
-            absolute: Duration::from_secs(12 * 60 * 60),
+            absolute: Some(Duration::from_secs(12 * 60 * 60)),
             touch_after: None,
         }
     }
@@ -42,7 +43,7 @@ impl Expiry {
     /// The session ends so long after it began, however it is used. Always finite.
     #[must_use = "the expiry is returned, not changed in place"]
     pub const fn absolute(mut self, lifetime: Duration) -> Self {
-        self.absolute = lifetime;
+        self.absolute = Some(lifetime);
         self
     }
 
@@ -55,12 +56,25 @@ impl Expiry {
         self
     }
 
+    /// The session ends when it was not used for so long, and not otherwise: Flask's only lifetime.
+    #[cfg(feature = "flask")]
+    pub(crate) const fn sliding(timeout: Duration) -> Self {
+        Self {
+            idle: Some(timeout),
+            absolute: None,
+            touch_after: None,
+        }
+    }
+
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         const LONGEST: Duration = Duration::from_secs(400 * 24 * 60 * 60);
         let refuse = |value: String, remedy| Err(ConfigError::Lifetime { value, remedy });
         let millisecond = Duration::from_millis(1);
         match *self {
-            Self { absolute, .. } if absolute < millisecond || absolute > LONGEST => refuse(
+            Self {
+                absolute: Some(absolute),
+                ..
+            } if absolute < millisecond || absolute > LONGEST => refuse(
                 format!("absolute({absolute:?})"),
                 "choose between a millisecond and 400 days",
             ),
@@ -87,7 +101,8 @@ impl Expiry {
     }
 
     pub(crate) fn absolute_deadline(&self, now: Timestamp) -> Timestamp {
-        now.after(self.absolute)
+        self.absolute
+            .map_or(Timestamp::MAX, |lifetime| now.after(lifetime))
     }
 
     /// Whether a use at `now` of a session with this idle timeout is to be written down.

@@ -65,4 +65,6 @@ pub use manager::{ClientSideBuilder, Closing, Manager, ManagerBuilder, Profile, 
 pub use record::{Found, Record, SubjectKey, Version};
 pub use rejection::Rejection;
 pub use session::{Flash, Info, Session, Standing, Typed};
+#[cfg(feature = "flask")]
+pub use store::flask_session::FlaskSession;
 pub use store::{MemoryStore, Store};

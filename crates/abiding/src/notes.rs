@@ -12,7 +12,7 @@ use crate::{
     codec::{Entries, Meta},
     delta::Delta,
     error::{Error, ErrorKind, Result},
-    id::{Naming, StoreKey},
+    id::{Naming, SidLength, StoreKey},
     keyring::KeyRing,
     record::{Found, Version},
     store::{
@@ -63,7 +63,7 @@ impl Notes {
             ring,
             realm: realm.into(),
             kind,
-            naming: Naming::new(realm),
+            naming: Naming::new(realm, SidLength::default()),
         }
     }
 

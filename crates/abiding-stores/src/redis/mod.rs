@@ -43,6 +43,8 @@
 //! ```
 
 mod failure;
+#[cfg(feature = "flask")]
+mod flask;
 mod guesses;
 mod link;
 mod nature;
@@ -69,6 +71,8 @@ use abiding::{
 };
 use redis::{Cmd, Value, cmd};
 
+#[cfg(feature = "flask")]
+pub use flask::RedisShelf;
 pub use options::RedisOptions;
 
 pub(crate) use url::open_url;

@@ -221,3 +221,61 @@ local function lists(key, at)
   end
 end
 ";
+
+/// KEYS: the session. Answers its bytes and how many milliseconds it has left; -1 for no end.
+#[cfg(feature = "flask")]
+pub(super) static FLASK_READ: LazyLock<Lua> = LazyLock::new(|| {
+    Lua::new(&["local value = redis.call('GET', KEYS[1])
+         if not value then return false end
+         return {value, redis.call('PTTL', KEYS[1])}"])
+});
+
+/// KEYS: the session. ARGV: its bytes, the new ones, their seconds to live.
+#[cfg(feature = "flask")]
+pub(super) static FLASK_SWAP: LazyLock<Lua> = LazyLock::new(|| {
+    Lua::new(&[
+        FLASK_COMPARE,
+        "put(KEYS[1], ARGV[2], ARGV[3])
+         return 1",
+    ])
+});
+
+/// KEYS: the session. ARGV: its seconds to live.
+#[cfg(feature = "flask")]
+pub(super) static FLASK_PROLONG: LazyLock<Lua> = LazyLock::new(|| {
+    Lua::new(&["local left = redis.call('PTTL', KEYS[1])
+         if left == -2 then return 0 end
+         if left >= 0 and left < tonumber(ARGV[1]) * 1000 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
+         return 1"])
+});
+
+/// KEYS: the session. ARGV: its bytes.
+#[cfg(feature = "flask")]
+pub(super) static FLASK_TAKE: LazyLock<Lua> = LazyLock::new(|| {
+    Lua::new(&[
+        FLASK_COMPARE,
+        "redis.call('DEL', KEYS[1])
+         return 1",
+    ])
+});
+
+/// KEYS: the session, its new name. ARGV: its bytes, what is left, its seconds to live, what it becomes, its
+/// seconds to live. Answers 2 if the new name is taken.
+#[cfg(feature = "flask")]
+pub(super) static FLASK_RENAME: LazyLock<Lua> = LazyLock::new(|| {
+    Lua::new(&[
+        FLASK_COMPARE,
+        "if redis.call('EXISTS', KEYS[2]) == 1 then return 2 end
+         put(KEYS[1], ARGV[2], ARGV[3])
+         put(KEYS[2], ARGV[4], ARGV[5])
+         return 1",
+    ])
+});
+
+/// Ends the script unless the session is what was read.
+#[cfg(feature = "flask")]
+const FLASK_COMPARE: &str = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+local function put(name, value, seconds)
+  if seconds == '' then redis.call('SET', name, value) else redis.call('SET', name, value, 'EX', seconds) end
+end
+";

@@ -70,6 +70,11 @@ impl<S> Clone for Probe<'_, S> {
 impl<S> Copy for Probe<'_, S> {}
 
 impl<S: Store> Probe<'_, S> {
+    /// Whether a session that somebody ended leaves no farewell.
+    pub(super) fn leaves_nothing(self) -> bool {
+        self.0.capabilities().legible
+    }
+
     pub(super) async fn create(self, key: &StoreKey, record: &Record, now: i64) -> Created {
         no_error("create", self.0.create(key, record, at(now)).await)
     }

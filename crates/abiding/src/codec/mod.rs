@@ -15,6 +15,8 @@
 //! in its shortest form. Duplicate keys, lengths past the end and unknown versions are refused.
 
 mod meta;
+#[cfg(feature = "flask")]
+mod parts;
 mod value;
 
 use std::{
@@ -23,6 +25,8 @@ use std::{
 };
 
 pub(crate) use meta::{MAX_DEVICE_LEN, MAX_SUBJECT_LEN, Meta};
+#[cfg(feature = "flask")]
+pub(crate) use parts::{payload, read_meta, write_meta};
 pub(crate) use value::{decode_value, encode_value, equal_values};
 
 use crate::{
@@ -251,7 +255,7 @@ fn merge(out: &mut Vec<u8>, entries: &Entries, delta: &Delta) {
     }
 }
 
-fn write_entry(out: &mut Vec<u8>, key: &[u8], value: &[u8]) {
+pub(crate) fn write_entry(out: &mut Vec<u8>, key: &[u8], value: &[u8]) {
     // `Delta::set` refuses keys and values that do not fit these lengths.
     out.push(u8::try_from(key.len()).unwrap_or(u8::MAX));
     let mut len = value.len();

@@ -124,6 +124,18 @@ impl CookieCodec {
         }
     }
 
+    /// The session in this cookie, when it was signed, and whether another key than the one that signs
+    /// had done so.
+    pub(crate) fn open(
+        &self,
+        cookie: &str,
+        now: Timestamp,
+        max_age: Duration,
+    ) -> Result<Result<(Dict, Timestamp, bool)>, Refusal> {
+        let (payload, signed, old_key) = self.signer.open_at(cookie, now, max_age)?;
+        Ok(read_payload(payload).map(|dict| (dict, signed, old_key)))
+    }
+
     /// The signer that [`CookieCodec::read`] asks first, for whoever wants to know why not.
     pub fn signer(&self) -> &Signer {
         &self.signer

@@ -17,6 +17,7 @@
 
 pub mod cachelib;
 pub mod cookie;
+pub(crate) mod frame;
 pub mod json;
 mod json_text;
 pub mod layout;
@@ -29,6 +30,7 @@ pub mod signer;
 mod tagged;
 mod value;
 
+pub(crate) use tagged::http_date;
 pub use value::{
     Date, Datetime, Dict, Float, Int, MappingKind, NotAMoment, NotAnInt, Text, Time, Timedelta,
     Value,

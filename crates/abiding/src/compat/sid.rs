@@ -29,6 +29,11 @@ impl SidSigner {
     pub fn unsign<'a>(&self, cookie: &'a str) -> Result<&'a str, Refusal> {
         self.0.unsign(cookie)
     }
+
+    /// The same, and whether another key than the one that signs had signed it.
+    pub(crate) fn open<'a>(&self, cookie: &'a str) -> Result<(&'a str, bool), Refusal> {
+        self.0.open(cookie)
+    }
 }
 
 #[cfg(test)]

@@ -25,6 +25,11 @@ impl Secrets {
         Self(Vec::new()).with_fallback(secret)
     }
 
+    /// Every key, the one that signs first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().map(Vec::as_slice)
+    }
+
     /// The same ring with one more key that verifies and never signs.
     pub fn with_fallback(mut self, secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
         if secret.as_ref().is_empty() {
@@ -139,11 +144,17 @@ impl Signer {
 
     /// The text that was signed.
     pub fn unsign<'a>(&self, signed: &'a str) -> Result<&'a str, Refusal> {
+        self.open(signed).map(|(text, _)| text)
+    }
+
+    /// The same, and whether another key than the one that signs had signed it.
+    pub(crate) fn open<'a>(&self, signed: &'a str) -> Result<(&'a str, bool), Refusal> {
         let (text, signature) = signed.rsplit_once('.').ok_or(Refusal::Malformed)?;
         let tag = decode_base64(signature.as_bytes()).ok_or(Refusal::Signature)?;
         let mut keys = self.keys.iter();
-        let made_by = keys.find(|key| hmac::verify(key, text.as_bytes(), &tag).is_ok());
-        made_by.map(|_| text).ok_or(Refusal::Signature)
+        let made_by = keys.position(|key| hmac::verify(key, text.as_bytes(), &tag).is_ok());
+        let number = made_by.ok_or(Refusal::Signature)?;
+        Ok((text, number > 0))
     }
 
     /// The text with the time and its signature.
@@ -161,7 +172,17 @@ impl Signer {
         now: Timestamp,
         max_age: Duration,
     ) -> Result<&'a str, Refusal> {
-        let timed = self.unsign(signed)?;
+        self.open_at(signed, now, max_age).map(|(text, ..)| text)
+    }
+
+    /// The same, when it was signed, and whether another key than the one that signs had done so.
+    pub(crate) fn open_at<'a>(
+        &self,
+        signed: &'a str,
+        now: Timestamp,
+        max_age: Duration,
+    ) -> Result<(&'a str, Timestamp, bool), Refusal> {
+        let (timed, old_key) = self.open(signed)?;
         let (text, time) = timed.rsplit_once('.').ok_or(Refusal::Malformed)?;
         let time = decode_base64(time.as_bytes()).ok_or(Refusal::Malformed)?;
         let mut bytes = [0; 8];
@@ -171,9 +192,14 @@ impl Signer {
             .ok_or(Refusal::Malformed)?;
         bytes[start..].copy_from_slice(&time);
         let now = i128::from(now.as_millis().div_euclid(1_000));
-        let age = now - i128::from(u64::from_be_bytes(bytes));
-        let valid = (0..=i128::from(max_age.as_secs())).contains(&age);
-        valid.then_some(text).ok_or(Refusal::Expired)
+        let signed = u64::from_be_bytes(bytes);
+        let age = now - i128::from(signed);
+        if !(0..=i128::from(max_age.as_secs())).contains(&age) {
+            return Err(Refusal::Expired);
+        }
+        let seconds = i64::try_from(signed).unwrap_or(i64::MAX);
+        let signed = Timestamp::from_millis(seconds.saturating_mul(1_000));
+        Ok((text, signed, old_key))
     }
 }
 

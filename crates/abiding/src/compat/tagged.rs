@@ -21,7 +21,22 @@ const TAGS: [&str; 6] = [" di", " t", " b", " m", " u", " d"];
 
 /// Reads tagged JSON. Everything that Python's `loads` refuses is refused.
 pub(super) fn read(json: &[u8]) -> Result<Value> {
-    untag(read_json(json, Dialect::Python)?)
+    untag(read_json(json, Dialect::Python)?, &Known::default())
+}
+
+/// The tags of a reader: Flask's, and those that somebody adds to them.
+#[derive(Default)]
+pub(super) struct Known {
+    pub(super) more: &'static [&'static str],
+    /// What a value under one of those is.
+    pub(super) revive: Option<fn(&'static str, Value) -> Result<Value>>,
+}
+
+impl Known {
+    pub(super) fn tag(&self, key: &str) -> Option<&'static str> {
+        let mut tags = TAGS.iter().chain(self.more);
+        tags.find(|tag| **tag == key).copied()
+    }
 }
 
 /// Writes tagged JSON; with `sort_keys` each object's keys in order, as Flask does within a request.
@@ -35,31 +50,34 @@ pub(super) fn write(dict: &Dict, sort_keys: bool) -> Result<String> {
     Ok(writer.out)
 }
 
-fn untag(value: Value) -> Result<Value> {
+/// Makes of tagged values what they stand for.
+pub(super) fn untag(value: Value, known: &Known) -> Result<Value> {
     match value {
         Value::Dict(dict) => {
             let mut pairs = dict.into_pairs();
             for (_, value) in &mut pairs {
                 let inner = std::mem::replace(value, Value::None);
-                *value = untag(inner)?;
+                *value = untag(inner, known)?;
             }
             if pairs.len() == 1
-                && let Some(tag) = pairs[0].0.as_str().and_then(known_tag)
+                && let Some(tag) = pairs[0].0.as_str().and_then(|key| known.tag(key))
                 && let Some((_, value)) = pairs.pop()
             {
-                return revive(tag, value);
+                return match known.revive {
+                    Some(revive) if known.more.contains(&tag) => revive(tag, value),
+                    _ => revive(tag, value),
+                };
             }
             dict_of(pairs)
         }
         Value::List(items) => Ok(Value::List(
-            items.into_iter().map(untag).collect::<Result<_>>()?,
+            items
+                .into_iter()
+                .map(|item| untag(item, known))
+                .collect::<Result<_>>()?,
         )),
         plain => Ok(plain),
     }
-}
-
-fn known_tag(key: &str) -> Option<&'static str> {
-    TAGS.into_iter().find(|tag| *tag == key)
 }
 
 fn revive(tag: &'static str, value: Value) -> Result<Value> {
@@ -166,7 +184,7 @@ fn century(year: u16) -> u16 {
     }
 }
 
-fn http_date(moment: Datetime) -> Option<String> {
+pub(crate) fn http_date(moment: Datetime) -> Option<String> {
     let utc = moment.to_utc()?;
     let ((year, month, day), (hour, minute, second, _)) = (utc.date.parts(), utc.time.parts());
     let (weekday, month) = (WEEKDAYS[utc.weekday()], MONTHS[usize::from(month) - 1]);
@@ -259,7 +277,7 @@ impl<'a> Writer<'a> {
     fn dict(&mut self, dict: &'a Dict, depth: usize) -> Result<()> {
         let mut pairs: Vec<&'a (Value, Value)> = dict.iter().collect();
         if let [(key, value)] = pairs.as_slice()
-            && let Some(tag) = key.as_str().and_then(known_tag)
+            && let Some(tag) = key.as_str().and_then(|key| Known::default().tag(key))
         {
             self.out.push_str("{\" di\":{\"");
             self.out.push_str(tag);
@@ -342,7 +360,7 @@ fn text_of(key: &Value) -> Option<&Text> {
     }
 }
 
-fn corrupt(context: impl Into<Cow<'static, str>>) -> Error {
+pub(super) fn corrupt(context: impl Into<Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::Corrupt, "read tagged JSON", context)
 }
 

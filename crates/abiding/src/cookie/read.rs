@@ -13,8 +13,8 @@ const MAX_BYTES: usize = 64 * 1024;
 /// What a request presents under the session's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Presented<'a> {
-    /// Two or more: none is believed.
-    Duplicate,
+    /// Two or more, of which this is the first: none is believed.
+    Duplicate(&'a [u8]),
     Nothing,
     /// More bytes than a browser would send: none is believed.
     TooLarge,
@@ -41,7 +41,8 @@ pub(crate) fn find<'a>(headers: impl IntoIterator<Item = &'a [u8]>, name: &str) 
             match (value_of(pair, name.as_bytes()), &found) {
                 (None, _) => {}
                 (Some(value), Presented::Nothing) => found = Presented::Value(value),
-                (Some(_), _) => return Presented::Duplicate,
+                (Some(_), Presented::Value(first)) => return Presented::Duplicate(first),
+                (Some(_), _) => {}
             }
         }
     }
@@ -120,11 +121,11 @@ mod tests {
     fn two_of_the_name_are_both_refused() {
         check(
             &["__Host-Http-sid=a; __Host-Http-sid=b"],
-            &Presented::Duplicate,
+            &Presented::Duplicate(b"a"),
         );
         check(
             &["__Host-Http-sid=a", "x=1; __Host-Http-sid=a"],
-            &Presented::Duplicate,
+            &Presented::Duplicate(b"a"),
         );
     }
 

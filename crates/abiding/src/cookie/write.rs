@@ -13,15 +13,19 @@ const MAX_AGE: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 /// The most bytes of name and value that a browser keeps (RFC 6265bis, 5.6).
 pub(crate) const MAX_COOKIE: usize = 4096;
 
-/// The name and attributes of a session cookie. `HttpOnly` always; `Secure` unless it says *danger*.
+/// The name and attributes of a session cookie. `HttpOnly` always; `Secure` unless it says *danger*, or is
+/// Flask's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CookieSpec {
-    name: Box<str>,
-    domain: Option<Box<str>>,
-    path: Box<str>,
-    same_site: SameSite,
-    secure: bool,
-    partitioned: bool,
+    pub(super) name: Box<str>,
+    pub(super) domain: Option<Box<str>>,
+    pub(super) path: Box<str>,
+    /// What a browser takes for it where it is missing is its own affair.
+    pub(super) same_site: Option<SameSite>,
+    pub(super) secure: bool,
+    pub(super) http_only: bool,
+    pub(super) partitioned: bool,
+    pub(super) as_flask: bool,
 }
 
 /// From where a browser sends the cookie along.
@@ -35,6 +39,16 @@ pub enum SameSite {
     None,
     /// From this site alone.
     Strict,
+}
+
+impl SameSite {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Lax => "Lax",
+            Self::None => "None",
+            Self::Strict => "Strict",
+        }
+    }
 }
 
 impl CookieSpec {
@@ -54,18 +68,7 @@ impl CookieSpec {
     /// # Errors
     /// [`ConfigError::Cookie`] for a name that is not a token, or a domain that is not a host name.
     pub fn domain(name: &str, domain: &str) -> Result<Self, ConfigError> {
-        let is_label = |label: &str| {
-            !label.is_empty()
-                && label
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        };
-        if !domain.contains('.') || !domain.split('.').all(is_label) {
-            return Err(ConfigError::Cookie {
-                value: domain.into(),
-                remedy: "name a domain of at least two labels, like `example.org`, without a leading dot",
-            });
-        }
+        let domain = Self::check_domain(domain)?;
         Self::build("__Secure-", name, Some(domain), true)
     }
 
@@ -83,15 +86,8 @@ impl CookieSpec {
         domain: Option<&str>,
         secure: bool,
     ) -> Result<Self, ConfigError> {
-        let is_token =
-            |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         let name = format!("{prefix}{bare}");
-        if bare.is_empty() || name.len() > 128 || !name.bytes().all(is_token) {
-            return Err(ConfigError::Cookie {
-                value: name,
-                remedy: "use letters, digits, `-` and `_`; the prefix is added by itself",
-            });
-        }
+        Self::check_token(if bare.is_empty() { bare } else { &name })?;
         // Browsers know them in any case of letters.
         let folded = bare.to_ascii_lowercase();
         let prefixes = ["__host-", "__http-", "__secure-"];
@@ -105,10 +101,40 @@ impl CookieSpec {
             name: name.into(),
             domain: domain.map(Into::into),
             path: "/".into(),
-            same_site: SameSite::Lax,
+            same_site: Some(SameSite::Lax),
             secure,
+            http_only: true,
             partitioned: false,
+            as_flask: false,
         })
+    }
+
+    pub(super) fn check_token(name: &str) -> Result<(), ConfigError> {
+        let is_token =
+            |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        if name.is_empty() || name.len() > 128 || !name.bytes().all(is_token) {
+            return Err(ConfigError::Cookie {
+                value: name.into(),
+                remedy: "use letters, digits, `-` and `_`; the prefix is added by itself",
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_domain(domain: &str) -> Result<&str, ConfigError> {
+        let is_label = |label: &str| {
+            !label.is_empty()
+                && label
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        };
+        if !domain.contains('.') || !domain.split('.').all(is_label) {
+            return Err(ConfigError::Cookie {
+                value: domain.into(),
+                remedy: "name a domain of at least two labels, like `example.org`, without a leading dot",
+            });
+        }
+        Ok(domain)
     }
 
     /// The same cookie with another reach across sites.
@@ -122,7 +148,7 @@ impl CookieSpec {
                 remedy: "serve over TLS with a secure cookie, or keep SameSite=Lax",
             });
         }
-        self.same_site = same_site;
+        self.same_site = Some(same_site);
         Ok(self)
     }
 
@@ -158,15 +184,16 @@ impl CookieSpec {
         }
         header.push_str("; Path=");
         header.push_str(&self.path);
-        header.push_str("; HttpOnly");
+        if self.http_only {
+            header.push_str("; HttpOnly");
+        }
         if self.secure {
             header.push_str("; Secure");
         }
-        header.push_str(match self.same_site {
-            SameSite::Lax => "; SameSite=Lax",
-            SameSite::None => "; SameSite=None",
-            SameSite::Strict => "; SameSite=Strict",
-        });
+        if let Some(same_site) = self.same_site {
+            header.push_str("; SameSite=");
+            header.push_str(same_site.as_str());
+        }
         if self.partitioned {
             header.push_str("; Partitioned");
         }

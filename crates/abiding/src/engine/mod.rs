@@ -12,7 +12,8 @@
 //!    elevation without a session fails the request.
 //! 5. A change is committed as a change. One that changes nothing is none.
 //! 6. A use is written down when the last one is older than the touch threshold.
-//! 7. A cookie is sent when its value or lifetime changed, or when an older key had signed it.
+//! 7. A cookie is sent when its value or lifetime changed, or when an older key had signed it; one whose
+//!    lifetime slides also when a use is written down.
 //! 8. A snapshot shows data and signs nobody in.
 //! 9. Reading through an alias or a snapshot sends no cookie: the browser has a newer one.
 
@@ -47,6 +48,11 @@ pub(crate) enum Mode {
 pub(crate) struct Policy {
     pub(crate) mode: Mode,
     pub(crate) expiry: Expiry,
+    /// Whether the cookie of a new session outlives the browser.
+    pub(crate) persistent: bool,
+    /// Whether a cookie that outlives the browser does so by the idle timeout, counted from each use
+    /// that is written down.
+    pub(crate) cookie_slides: bool,
 }
 
 /// All that is known of a request's session and all that the handler did to it.
@@ -345,7 +351,7 @@ impl fmt::Display for Plan {
 pub(crate) fn settle(policy: &Policy, state: &State, now: Timestamp) -> Plan {
     let store = step(policy, state, now);
     let (store, cookie) = match policy.mode {
-        Mode::ServerSide => (store, cookie(state, store)),
+        Mode::ServerSide => (store, cookie(policy, state, store)),
         Mode::ClientSide if store == Step::Refuse => (store, CookieStep::Nothing),
         Mode::ClientSide => (Step::Nothing, sealed_cookie(state, store)),
     };
@@ -393,16 +399,27 @@ fn touch(policy: &Policy, state: &State, live: &Live, now: Timestamp) -> Step {
     }
 }
 
-fn cookie(state: &State, step: Step) -> CookieStep {
+fn cookie(policy: &Policy, state: &State, step: Step) -> CookieStep {
     let lifetime_changed =
         state.edit.persistent.is_some() || state.edit.absolute_deadline.is_some();
     match (step, &state.known) {
         (Step::Create | Step::Rotate, _) => CookieStep::Set,
         (_, Known::Live(_, live)) if live.moved || live.frozen => CookieStep::Nothing,
         (Step::Commit, _) if lifetime_changed => CookieStep::Set,
+        (Step::Commit | Step::Touch(_), known) if policy.cookie_slides && slides(known) => {
+            CookieStep::Set
+        }
         (_, Known::Live(_, live)) if live.old_key && state.accessed => CookieStep::Set,
         (Step::Nothing, _) if state.ends.is_some() || state.ambiguous => CookieStep::Remove,
         _ => CookieStep::Nothing,
+    }
+}
+
+/// Whether the cookie outlives the browser, as far as is known.
+fn slides(known: &Known) -> bool {
+    match known {
+        Known::Live(_, live) => live.meta.persistent,
+        _ => true,
     }
 }
 
@@ -424,6 +441,7 @@ pub(crate) fn first_meta(
 ) -> Meta {
     let mut meta = Meta {
         idle: policy.expiry.idle_timeout(),
+        persistent: policy.persistent,
         handle,
         ..Meta::new(now, policy.expiry.absolute_deadline(now))
     };
@@ -433,5 +451,9 @@ pub(crate) fn first_meta(
 
 /// How long a cookie is to be kept: as long as the session may live, if it outlives the browser at all.
 pub(crate) fn max_age(meta: &Meta, now: Timestamp) -> Option<Duration> {
-    meta.persistent.then(|| meta.absolute_deadline.since(now))
+    let ends = match meta.absolute_deadline {
+        Timestamp::MAX => meta.idle_deadline(now),
+        absolute => absolute,
+    };
+    meta.persistent.then(|| ends.since(now))
 }

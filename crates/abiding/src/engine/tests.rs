@@ -10,6 +10,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 fn policy(mode: Mode) -> Policy {
     Policy {
+        persistent: false,
+        cookie_slides: false,
         mode,
         expiry: Expiry::new().idle(30 * MINUTE).touch_after(5 * MINUTE),
     }
@@ -183,6 +185,8 @@ fn a_touch_asks_for_the_idle_timeout_of_the_session_itself() {
     let now = START.after(3 * MINUTE);
     let plan = settle(
         &Policy {
+            persistent: false,
+            cookie_slides: false,
             expiry: Expiry::new(),
             ..policy(Mode::ServerSide)
         },

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Manager, Place, Register, Shared};
+use super::{Manager, Place, Register, Shared, dialect::Dialect};
 use crate::{
     clock::{Clock, SystemClock},
     cookie::CookieSpec,
@@ -24,12 +24,17 @@ const MISSING: ConfigError = ConfigError::Key {
     remedy: "give the manager a `KeyRing`; a key that is made anew at each start logs everybody out",
 };
 
+const MISMATCH: ConfigError = ConfigError::Key {
+    problem: "and the store do not go together",
+    remedy: "give the manager `flask_session(..)` exactly where the store has the layout of Flask-Session",
+};
+
 /// Settings that belong together. A profile is data: print it, compare it, override any part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
-    cookie: CookieSpec,
-    expiry: Expiry,
-    grace: Duration,
+    pub(super) cookie: CookieSpec,
+    pub(super) expiry: Expiry,
+    pub(super) grace: Duration,
 }
 
 impl Profile {
@@ -59,14 +64,15 @@ impl Profile {
 
 /// Everything but the place where sessions live.
 #[derive(Debug)]
-struct Settings {
+pub(super) struct Settings {
     keys: Option<KeyRing>,
-    profile: Result<Profile, ConfigError>,
+    pub(super) dialect: Dialect,
+    pub(super) profile: Result<Profile, ConfigError>,
     cookie: Option<CookieSpec>,
     expiry: Option<Expiry>,
     realm: String,
     clock: Box<dyn Clock>,
-    size_limit: usize,
+    pub(super) size_limit: usize,
     keep_on_server_error: bool,
 }
 
@@ -74,6 +80,7 @@ impl Settings {
     fn new(keys: Option<KeyRing>) -> Self {
         Self {
             keys,
+            dialect: Dialect::default(),
             profile: Profile::native(),
             cookie: None,
             expiry: None,
@@ -93,21 +100,40 @@ impl Settings {
         let profile = self.profile?;
         let cookie = self.cookie.unwrap_or(profile.cookie);
         let expiry = self.expiry.unwrap_or(profile.expiry);
+        self.dialect.check()?;
         expiry.check()?;
-        let ring = self.keys.ok_or(MISSING)?;
         let (mode, seals) = match &place {
             Place::Cookie(_) => (Mode::ClientSide, true),
-            Place::Store(store) => (Mode::ServerSide, !store.capabilities().in_process),
+            Place::Store(store) => {
+                let store = store.capabilities();
+                if store.legible != self.dialect.names_by_sid() {
+                    return Err(MISMATCH);
+                }
+                (Mode::ServerSide, !store.in_process && !store.legible)
+            }
         };
+        let ring = match self.keys.or_else(|| self.dialect.ring()) {
+            None if self.dialect.names_by_sid() => KeyRing::generate().ok(),
+            ring => ring,
+        };
+        let ring = ring.ok_or(MISSING)?;
+        let mut policy = Policy {
+            mode,
+            expiry,
+            persistent: false,
+            cookie_slides: false,
+        };
+        self.dialect.adapt(&mut policy);
         let context = |purpose: &[u8]| {
             Context::new(&[purpose, self.realm.as_bytes(), cookie.name().as_bytes()])
         };
         Ok(Manager(Arc::new(Shared {
             clock: self.clock,
-            policy: Policy { mode, expiry },
+            policy,
             place,
+            naming: Naming::new(&self.realm, self.dialect.sids()),
+            dialect: self.dialect,
             ring: ring.clone(),
-            naming: Naming::new(&self.realm),
             sealer: Sealer::new(&self.realm, ring, seals, self.size_limit),
             token_binding: Binding::new(&context(b"token")),
             seal_context: context(b"cookie"),
@@ -169,7 +195,7 @@ macro_rules! shared_settings {
 #[must_use = "a builder does nothing before `build`"]
 pub struct ManagerBuilder<S> {
     store: Arc<S>,
-    settings: Settings,
+    pub(super) settings: Settings,
     sweep: Option<Arc<dyn DynSweep>>,
     subjects: Option<Arc<dyn DynSubjects>>,
 }
@@ -258,8 +284,21 @@ impl std::fmt::Debug for Revocations {
 
 impl ClientSideBuilder {
     pub(super) fn new(keys: KeyRing) -> Self {
+        Self::with(Settings::new(Some(keys)))
+    }
+
+    #[cfg(feature = "flask")]
+    pub(super) fn speaking(dialect: Dialect, profile: Result<Profile, ConfigError>) -> Self {
+        Self::with(Settings {
+            dialect,
+            profile,
+            ..Settings::new(None)
+        })
+    }
+
+    fn with(settings: Settings) -> Self {
         Self {
-            settings: Settings::new(Some(keys)),
+            settings,
             irrevocable: false,
             sign_ins: None,
         }
@@ -297,7 +336,10 @@ impl ClientSideBuilder {
     /// [`revocable`](Self::revocable) or [`irrevocable`](Self::irrevocable).
     pub fn build(self) -> Result<Manager, ConfigError> {
         if let Some(Revocations { store, sweep }) = self.sign_ins {
-            let ring = self.settings.keys.clone().ok_or(MISSING)?;
+            let ring = self.settings.keys.clone();
+            let ring = ring
+                .or_else(|| self.settings.dialect.ring())
+                .ok_or(MISSING)?;
             let realm = &self.settings.realm;
             let notes = Notes::new(store, Arc::clone(&sweep), ring, realm, "sign-ins");
             let place = Place::Cookie(Some(Register(notes)));

@@ -198,7 +198,7 @@ impl Shared {
                 self.enter(&work, &meta, now).await?;
                 Some(cookie)
             }
-            CookieStep::Remove => Some(Zeroizing::new(self.cookie.remove())),
+            CookieStep::Remove => Some(self.removal()),
             CookieStep::Nothing | CookieStep::Set => None,
         };
         self.sign_out(&work, now).await?;
@@ -251,7 +251,7 @@ impl Shared {
                 Outcome::Gone if in_place => {
                     if work.credential.is_some() && !work.frozen && desk.is_new_to_it() {
                         // It may have been over for long. Without this the next write would fail as well.
-                        desk.set_cookie = Some(Zeroizing::new(self.cookie.remove()));
+                        desk.set_cookie = Some(self.removal());
                     }
                     return Err(self.ended(desk, work.ending));
                 }
@@ -584,7 +584,7 @@ impl Shared {
     /// The cookie of a session that keeps its id.
     fn same_cookie(&self, work: &Work, now: Timestamp) -> Option<Zeroizing<String>> {
         match work.plan.cookie {
-            CookieStep::Remove => Some(Zeroizing::new(self.cookie.remove())),
+            CookieStep::Remove => Some(self.removal()),
             CookieStep::Set => {
                 let ((meta, _), credential) = (work.base.as_ref()?, work.credential.as_ref()?);
                 let mut meta = meta.clone();

@@ -1,5 +1,7 @@
 //! The cookies that tell a browser of its session: a token, or the session itself, sealed.
 
+use std::time::Duration;
+
 use zeroize::Zeroizing;
 
 use super::{Shared, open::SEALED_COOKIE};
@@ -22,13 +24,22 @@ impl Shared {
         meta: &Meta,
         now: Timestamp,
     ) -> Zeroizing<String> {
-        let token = self.ring.token(
-            &self.token_binding,
-            &credential.id,
-            meta.absolute_deadline,
-            now,
-        );
-        Zeroizing::new(self.cookie.set(&token, engine::max_age(meta, now)))
+        let max_age = engine::max_age(meta, now);
+        let token = match self.dialect.sid_cookie(&credential.key) {
+            Some(sid) => Zeroizing::new(sid),
+            None => self.ring.token(
+                &self.token_binding,
+                &credential.id,
+                meta.absolute_deadline,
+                now,
+            ),
+        };
+        Zeroizing::new(self.dialect.set_cookie(&self.cookie, &token, max_age, now))
+    }
+
+    /// The cookie that takes the session's one away.
+    pub(super) fn removal(&self) -> Zeroizing<String> {
+        Zeroizing::new(self.dialect.remove_cookie(&self.cookie))
     }
 
     /// The cookie of a client-side session: `base` as it was read, with what was asked for.
@@ -52,6 +63,13 @@ impl Shared {
                 )
             }
         };
+        if let Some(sealed) = self
+            .dialect
+            .seal_cookie(&meta, &entries.merged(&asked.delta), now)
+        {
+            let cookie = self.fitting(&sealed?, engine::max_age(&meta, now), now)?;
+            return Ok((meta, cookie));
+        }
         let prefix = [
             &[SEALED_COOKIE][..],
             &[0; SEAL_HEAD],
@@ -64,13 +82,24 @@ impl Shared {
         self.ring
             .seal(Purpose::Cookie, &self.seal_context, &mut sealed, 1, now)?;
         let value = base64url::encode(&sealed);
+        let cookie = self.fitting(&value, engine::max_age(&meta, now), now)?;
+        Ok((meta, cookie))
+    }
+
+    /// A cookie that holds a session, unless browsers would drop it.
+    fn fitting(
+        &self,
+        value: &str,
+        max_age: Option<Duration>,
+        now: Timestamp,
+    ) -> Result<Zeroizing<String>> {
         let bytes = self.cookie.name().len() + value.len();
         if bytes > MAX_COOKIE {
             let context =
                 format!("the cookie would have {bytes} bytes; browsers keep {MAX_COOKIE}");
             return Err(Error::new(ErrorKind::TooLarge, "seal", context));
         }
-        let cookie = self.cookie.set(&value, engine::max_age(&meta, now));
-        Ok((meta, Zeroizing::new(cookie)))
+        let cookie = self.dialect.set_cookie(&self.cookie, value, max_age, now);
+        Ok(Zeroizing::new(cookie))
     }
 }

@@ -19,6 +19,10 @@ mod build;
 mod close;
 mod closing;
 mod cookies;
+#[cfg_attr(not(feature = "flask"), path = "no_dialect.rs")]
+mod dialect;
+#[cfg(feature = "flask")]
+mod flask;
 mod open;
 mod register;
 mod subjects;
@@ -28,6 +32,8 @@ use std::{fmt, sync::Arc, time::Duration};
 pub use build::{ClientSideBuilder, ManagerBuilder, Profile};
 pub(crate) use close::{breach, gone, gone_is_an_answer, left};
 pub use closing::{Closing, Summary};
+#[cfg(feature = "flask")]
+pub(crate) use dialect::dict_of;
 pub(crate) use open::{Look, unreadable};
 pub(crate) use register::Register;
 pub(crate) use subjects::Own;
@@ -53,6 +59,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) policy: Policy,
     pub(crate) place: Place,
+    pub(crate) dialect: dialect::Dialect,
     cookie: CookieSpec,
     pub(crate) ring: KeyRing,
     realm: Box<str>,
@@ -103,7 +110,10 @@ impl Manager {
         let (known, refused) = match cookie::find(cookie_headers, self.0.cookie.name()) {
             Presented::Value(value) => (Known::Unopened(Unopened(value.into())), None),
             Presented::Nothing => (Known::Nobody, None),
-            Presented::Duplicate => refused(Rejection::Duplicate),
+            Presented::Duplicate(first) if self.0.dialect.takes_the_first() => {
+                (Known::Unopened(Unopened(first.into())), None)
+            }
+            Presented::Duplicate(_) => refused(Rejection::Duplicate),
             Presented::TooLarge => refused(Rejection::Malformed),
         };
         let mut state = State::new(known);

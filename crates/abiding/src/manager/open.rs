@@ -47,6 +47,9 @@ impl Shared {
     }
 
     fn open_token(&self, value: &[u8]) -> Result<Known, Rejection> {
+        if let Some(opened) = self.dialect.open_sid(value) {
+            return opened.map(Known::Unread);
+        }
         let now = self.clock.now();
         let token = self.ring.open_token(&self.token_binding, value, now)?;
         Ok(Known::Unread(Credential {
@@ -59,6 +62,9 @@ impl Shared {
 
     /// A sealed cookie is `0x02 seal(seen:i64 idle_deadline:i64 payload)` in base64url. `None` if it is genuine and cannot be read.
     fn open_sealed(&self, value: &[u8]) -> Result<Option<Known>, Rejection> {
+        if let Some(opened) = self.dialect.open_cookie(value, self.clock.now()) {
+            return Ok(opened?.map(|live| self.vouched(live)));
+        }
         let bytes = base64url::decode(value).ok_or(Rejection::Malformed)?;
         let Some((&SEALED_COOKIE, sealed)) = bytes.split_first() else {
             return Err(Rejection::Malformed);
@@ -97,12 +103,16 @@ impl Shared {
             frozen: false,
             old_key: key != self.ring.signer_at(now),
         };
-        Ok(Some(match &self.place {
+        Ok(Some(self.vouched(live)))
+    }
+
+    fn vouched(&self, live: Live) -> Known {
+        match &self.place {
             Place::Cookie(Some(_)) if live.meta.subject.is_some() => {
                 Known::Unvouched(Box::new(live))
             }
             _ => Known::Live(None, Box::new(live)),
-        }))
+        }
     }
 
     /// Why the sign-in of a sealed cookie is over, if it is.
@@ -177,7 +187,7 @@ impl Shared {
 
     /// Why there is nothing where a genuine token leads to. What was ended on purpose left a farewell.
     fn why_absent(&self, store: Capabilities, credential: &Credential, now: Timestamp) -> Ending {
-        let remembers = store.durable && !store.evicts;
+        let remembers = store.durable && !store.evicts && !store.legible;
         if credential.until <= now {
             Ending::Absolute
         } else if remembers && self.policy.expiry.idle_timeout().is_some() {

@@ -4,7 +4,7 @@
 //! either host shows what the other one said.
 
 use super::Session;
-use crate::{codec, error::Result};
+use crate::error::Result;
 
 const KEY: &str = "_flashes";
 
@@ -24,10 +24,15 @@ impl Session {
     /// # Errors
     /// As for [`update`](Self::update).
     pub async fn flash(&self, category: &str, message: &str) -> Result<()> {
-        self.modify(KEY, |pairs: Option<Vec<(String, String)>>| {
-            let mut pairs = pairs.unwrap_or_default();
+        let dialect = &self.shared.dialect;
+        self.modify(KEY, |old| {
+            if let Some(flashed) = dialect.flashed(old, category, message) {
+                return flashed.map(Some);
+            }
+            let old = old.map(|old| dialect.decode(KEY, old)).transpose()?;
+            let mut pairs: Vec<(String, String)> = old.unwrap_or_default();
             pairs.push((category.into(), message.into()));
-            codec::encode_value(KEY, &pairs).map(Some)
+            dialect.encode(KEY, &pairs).map(Some)
         })
         .await
     }
@@ -38,9 +43,11 @@ impl Session {
     /// # Errors
     /// As for [`update`](Self::update).
     pub async fn take_flashes(&self) -> Result<Vec<Flash>> {
-        let mut taken = Vec::new();
-        self.modify(KEY, |pairs: Option<Vec<(String, String)>>| {
-            taken = pairs.unwrap_or_default();
+        let mut taken: Vec<(String, String)> = Vec::new();
+        let dialect = &self.shared.dialect;
+        self.modify(KEY, |old| {
+            let old = old.map(|old| dialect.decode(KEY, old)).transpose()?;
+            taken = old.unwrap_or_default();
             Ok(None)
         })
         .await?;

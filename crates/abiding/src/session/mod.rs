@@ -7,6 +7,8 @@
 mod flash;
 mod form_token;
 mod info;
+#[cfg(feature = "flask")]
+mod python;
 mod typed;
 
 use std::{
@@ -138,7 +140,7 @@ impl Session {
         let desk = lock(&self.desk);
         desk.state
             .value(key)
-            .map(|value| codec::decode_value(key, value))
+            .map(|value| self.shared.dialect.decode(key, value))
             .transpose()
     }
 
@@ -170,7 +172,7 @@ impl Session {
     /// # Errors
     /// [`ErrorKind::Encode`] if the value or the key cannot be stored.
     pub fn insert<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<()> {
-        let value = codec::encode_value(key, value)?;
+        let value = self.shared.dialect.encode(key, value)?;
         self.change(|state| state.set(key, &value))
     }
 
@@ -200,9 +202,10 @@ impl Session {
         F: FnMut(Option<T>) -> T,
     {
         let mut result = None;
+        let dialect = &self.shared.dialect;
         self.modify(key, |old| {
-            let value = f(old);
-            let encoded = codec::encode_value(key, &value);
+            let value = f(old.map(|old| dialect.decode(key, old)).transpose()?);
+            let encoded = dialect.encode(key, &value);
             result = Some(value);
             encoded.map(Some)
         })
@@ -211,10 +214,10 @@ impl Session {
     }
 
     /// The same with encoded values; `None` removes.
-    async fn modify<T: DeserializeOwned>(
+    async fn modify(
         &self,
         key: &str,
-        mut f: impl FnMut(Option<T>) -> Result<Option<Vec<u8>>>,
+        mut f: impl FnMut(Option<&[u8]>) -> Result<Option<Vec<u8>>>,
     ) -> Result<()> {
         for _ in 0..ROUNDS {
             if lock(&self.desk).state.signs_in() {
@@ -224,8 +227,7 @@ impl Session {
             self.read().await?;
             // Not under the lock: the closure may use the session.
             let old: Option<Box<[u8]>> = lock(&self.desk).state.value(key).map(Into::into);
-            let decode = |value| codec::decode_value(key, value);
-            let new = f(old.as_deref().map(decode).transpose()?)?;
+            let new = f(old.as_deref())?;
             let (credential, asked, version, change) = {
                 let mut desk = lock(&self.desk);
                 let state = &mut desk.state;

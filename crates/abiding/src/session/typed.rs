@@ -66,7 +66,7 @@ impl Session {
             desk.state.generation
         };
         object.push(b'}');
-        let value: T = codec::decode_value("the typed session", &object)?;
+        let value: T = self.shared.dialect.decode("the typed session", &object)?;
         let read = fields(&value)?;
         Ok(Typed {
             session: self.clone(),
@@ -101,9 +101,7 @@ impl<T: Serialize> Typed<T> {
             }
             match value.get() {
                 "null" => self.session.remove(key),
-                value => self
-                    .session
-                    .change(|state| state.set(key, value.as_bytes()))?,
+                _ => self.session.insert(key, value)?,
             }
         }
         // A map with skipped fields: what is no longer spelled is no longer there.

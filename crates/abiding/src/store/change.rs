@@ -15,8 +15,9 @@ use crate::{
     record::{Found, Record},
 };
 
-/// First byte of a record's payload: the payload follows as it is. For stores inside the process only.
-const PLAIN: u8 = 0x00;
+/// First byte of a record's payload: the payload follows as it is. For stores inside the process, and for
+/// those that keep the values in another program's layout.
+pub(crate) const PLAIN: u8 = 0x00;
 /// First byte of a record's payload: a seal follows.
 const SEALED: u8 = 0x01;
 

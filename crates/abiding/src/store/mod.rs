@@ -13,6 +13,8 @@ mod any;
 mod change;
 mod erased;
 mod farewell;
+#[cfg(feature = "flask")]
+pub mod flask_session;
 mod memory;
 pub mod sample;
 
@@ -20,6 +22,8 @@ use std::{future::Future, sync::Arc};
 
 pub use any::{AnyStore, AnyStoreBuilder, Powers};
 pub use change::Change;
+#[cfg(feature = "flask")]
+pub(crate) use change::PLAIN;
 pub(crate) use change::{MetaEdit, SIZE_LIMIT, Sealer};
 pub(crate) use erased::{DynStore, DynSubjects, DynSweep};
 pub use farewell::Farewell;
@@ -93,7 +97,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Ends the record or snapshot under `key` and every alias on the way to it. Absent is fine: it is
     /// over either way, and its key is free again. Where a living record was, what `farewell` makes of it is left as a snapshot until its own
-    /// deadline.
+    /// deadline, unless the store is [`legible`](Capabilities::legible).
     fn delete(
         &self,
         key: &StoreKey,
@@ -154,6 +158,9 @@ pub struct Capabilities {
     pub shared: bool,
     /// It may drop living records on its own, to make room.
     pub evicts: bool,
+    /// It keeps the values in a layout that another program reads and writes: records are not sealed, and
+    /// nothing is left in the place of a session that somebody ended.
+    pub legible: bool,
 }
 
 impl Capabilities {
@@ -165,6 +172,7 @@ impl Capabilities {
             durable: false,
             shared: false,
             evicts: false,
+            legible: false,
         }
     }
 }

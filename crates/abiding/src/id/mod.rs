@@ -1,12 +1,18 @@
 //! The session id, a visitor's secret, and the store key, the name it has in a store.
 //! The only place besides the key ring that asks for randomness.
 
+#[cfg_attr(not(feature = "flask"), path = "no_sid.rs")]
+mod sid;
+
 use std::fmt;
 
 use aws_lc_rs::{constant_time, digest};
 use zeroize::{Zeroize, Zeroizing};
 
+pub(crate) use sid::SidLength;
+
 use crate::error::{Error, ErrorKind, Result};
+use sid::Sid;
 
 /// 256 bits from the operating system, known to one browser and to nobody else.
 ///
@@ -68,9 +74,13 @@ impl fmt::Debug for SessionId {
 ///
 /// `SHA-256("abiding store key v1" ‖ SHA-256(realm) ‖ id)`. The id has 256 random bits, so no secret
 /// is needed to keep it unreadable, and none is mixed in: replacing a key moves no record.
-/// (`docs/adr/0001-store-keys.md`)
+/// (`docs/adr/0001-store-keys.md`) Where sessions are shared with Flask-Session the name is its session
+/// id as it is (`docs/adr/0014-flask-layouts.md`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StoreKey([u8; Self::LEN]);
+pub struct StoreKey {
+    hash: [u8; Self::LEN],
+    name: Sid,
+}
 
 impl StoreKey {
     /// The length in bytes.
@@ -78,23 +88,26 @@ impl StoreKey {
 
     /// The key with these bytes, as a store kept them.
     pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
-        Self(bytes)
+        Self {
+            hash: bytes,
+            name: Sid::NONE,
+        }
     }
 
     /// The bytes to store; compare them as bytes, never as text.
     pub fn as_bytes(&self) -> &[u8; Self::LEN] {
-        &self.0
+        &self.hash
     }
 
     /// 64 lower-case hexadecimal digits, for stores that name things in text.
     pub fn to_hex(&self) -> String {
-        hex(&self.0)
+        hex(&self.hash)
     }
 }
 
 impl fmt::Debug for StoreKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "StoreKey({}..)", hex(&self.0[..4]))
+        write!(f, "StoreKey({}..)", hex(&self.hash[..4]))
     }
 }
 
@@ -102,24 +115,29 @@ impl fmt::Debug for StoreKey {
 #[derive(Clone, Debug)]
 pub(crate) struct Naming {
     realm: [u8; 32],
+    sids: SidLength,
 }
 
 impl Naming {
-    pub(crate) fn new(realm: &str) -> Self {
+    pub(crate) fn new(realm: &str, sids: SidLength) -> Self {
         Self {
             realm: sha256(realm.as_bytes()),
+            sids,
         }
     }
 
     pub(crate) fn store_key(&self, id: &SessionId) -> StoreKey {
         const LABEL: &[u8; 20] = b"abiding store key v1";
+        if let Some(key) = self.sids.store_key(id) {
+            return key;
+        }
         // One stretch of bytes costs half of what three updates of a digest do.
         let mut text = Zeroizing::new([0; LABEL.len() + 32 + SessionId::LEN]);
         let (label, rest) = text.split_at_mut(LABEL.len());
         label.copy_from_slice(LABEL);
         rest[..32].copy_from_slice(&self.realm);
         rest[32..].copy_from_slice(&id.0);
-        StoreKey(sha256(&text[..]))
+        StoreKey::from_bytes(sha256(&text[..]))
     }
 
     /// Where a note lies: what the server remembers under a name, of which only a keyed hash is known here.
@@ -128,7 +146,7 @@ impl Naming {
         text.extend_from_slice(&self.realm);
         text.extend_from_slice(&sha256(kind.as_bytes()));
         text.extend_from_slice(name);
-        StoreKey(sha256(&text))
+        StoreKey::from_bytes(sha256(&text))
     }
 }
 
@@ -183,12 +201,12 @@ mod tests {
     fn realms_give_one_id_different_store_keys() {
         let id = SessionId::from_bytes([7; 32]);
         assert_ne!(
-            Naming::new("shop").store_key(&id),
-            Naming::new("admin").store_key(&id)
+            Naming::new("shop", SidLength::default()).store_key(&id),
+            Naming::new("admin", SidLength::default()).store_key(&id)
         );
         assert_eq!(
-            Naming::new("shop").store_key(&id),
-            Naming::new("shop").store_key(&id)
+            Naming::new("shop", SidLength::default()).store_key(&id),
+            Naming::new("shop", SidLength::default()).store_key(&id)
         );
     }
 

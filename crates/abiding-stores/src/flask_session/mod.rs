@@ -1,0 +1,382 @@
+//! Sessions where Flask-Session 0.5 to 0.8 keeps them, as it keeps them: applications in Python and in
+//! Rust share one and the same.
+//!
+//! Capabilities: shared · legible (values lie in the open, as Flask-Session has them, so nothing is sealed and
+//! no farewell is left) · durable and evicting as the engine is · no scan and no subjects.
+//!
+//! - **A session** is the map that Flask-Session would have written: see [`abiding::store::flask_session`] for what is
+//!   in it, and `docs/flask-formats.md` for what each version reads.
+//! - **A write** reads the map, merges the change into it, and replaces it where it is still the one that was
+//!   read; otherwise it begins anew. So the changes of concurrent requests all stay, and what has ended is
+//!   not revived. Flask-Session itself writes whole maps blindly: what *it* overwrites, nobody can save.
+//! - **A touch** moves the expiry in the store. The map is not written.
+//! - **A session that moved** leaves a map with a note for the grace of the rotation; Flask-Session shows it
+//!   as a session without values.
+//!
+//! | engine | made by | where |
+//! |---|---|---|
+//! | Redis, Valkey | [`FlaskStore::redis`] | `SET prefix+sid … EX`, as `SESSION_TYPE = "redis"` |
+
+use std::{fmt, future::Future, time::Duration};
+
+use abiding::{
+    Error, ErrorKind, FlaskSession, Found, Record, Result, Store, StoreKey, Timestamp,
+    compat::Dict,
+    store::{
+        Capabilities, Change, Committed, Created, Deleted, Expect, Farewell, Leave, Touched,
+        flask_session::{Row, Written},
+    },
+};
+
+#[cfg(feature = "redis")]
+pub use crate::redis::RedisShelf;
+
+/// Keeps sessions as Flask-Session does, on the engine that `S` stands for.
+pub struct FlaskStore<S> {
+    settings: FlaskSession,
+    shelf: S,
+}
+
+/// One engine: bytes under names, compared and swapped. Those of this crate are all there are.
+#[doc(hidden)]
+pub trait Shelf: sealed::Sealed + Send + Sync + 'static {
+    /// How much longer than it says a map is kept that tells its own end, where the engine itself
+    /// forgets it.
+    const SLACK: Duration;
+
+    /// What the engine is and is not.
+    fn capabilities(&self) -> Capabilities;
+
+    /// What the engine's back end of Flask-Session stores for a map.
+    fn encode(&self, settings: &FlaskSession, dict: &Dict) -> Result<Vec<u8>> {
+        settings.encode(dict)
+    }
+
+    /// The map in what any version stored.
+    fn decode(&self, settings: &FlaskSession, bytes: &[u8]) -> Result<Dict> {
+        settings.decode(bytes)
+    }
+
+    /// What lies under a name, over or not.
+    fn read(
+        &self,
+        operation: &'static str,
+        name: &str,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Option<Item>>> + Send;
+
+    /// Adds it, if nothing lies there.
+    fn add(
+        &self,
+        name: &str,
+        new: &Item,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<bool>> + Send;
+
+    /// Replaces the very bytes that were read.
+    fn swap(
+        &self,
+        name: &str,
+        old: &Item,
+        new: &Item,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<bool>> + Send;
+
+    /// Moves the expiry of what lies there, never back. `false` if nothing does.
+    fn prolong(
+        &self,
+        name: &str,
+        ends: Timestamp,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<bool>> + Send;
+
+    /// Removes the very bytes that were read.
+    fn take(&self, name: &str, old: &Item) -> impl Future<Output = Result<bool>> + Send;
+
+    /// Replaces the very bytes that were read by `left`, and adds `moved` under another name, in one step.
+    fn rename(
+        &self,
+        from: (&str, &Item, &Item),
+        to: (&str, &Item),
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Moved>> + Send;
+}
+
+/// Bytes, and when the engine says that they are over; `None` for never.
+#[derive(Clone, Debug)]
+#[doc(hidden)]
+pub struct Item {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) ends: Option<Timestamp>,
+}
+
+/// What came of a renaming.
+#[derive(Clone, Copy, Debug)]
+#[doc(hidden)]
+#[expect(clippy::exhaustive_enums, reason = "nobody outside this crate sees it")]
+pub enum Moved {
+    /// It moved.
+    Done,
+    /// What was read is not there any more.
+    Other,
+    /// The new name is taken.
+    Taken,
+}
+
+pub(crate) mod sealed {
+    #[expect(unnameable_types, reason = "that is what keeps others from it")]
+    pub trait Sealed {}
+}
+
+/// A session where it lies.
+struct Place {
+    key: StoreKey,
+    name: String,
+    item: Item,
+    dict: Dict,
+    row: Row,
+}
+
+impl<S: Shelf> FlaskStore<S> {
+    pub(crate) fn new(settings: FlaskSession, shelf: S) -> Self {
+        Self { settings, shelf }
+    }
+
+    /// What lies under `key`, over or not.
+    async fn look(
+        &self,
+        operation: &'static str,
+        key: &StoreKey,
+        now: Timestamp,
+    ) -> Result<Option<Place>> {
+        let name = self.settings.name(key);
+        let Some(item) = self.shelf.read(operation, &name, now).await? else {
+            return Ok(None);
+        };
+        let dict = self.shelf.decode(&self.settings, &item.bytes)?;
+        let row = self.settings.read(key, &dict, item.ends, now)?;
+        Ok(Some(Place {
+            key: *key,
+            name,
+            item,
+            dict,
+            row,
+        }))
+    }
+
+    /// The record or snapshot that `key` leads to.
+    async fn living(
+        &self,
+        operation: &'static str,
+        key: &StoreKey,
+        now: Timestamp,
+    ) -> Result<Option<Place>> {
+        let mut key = *key;
+        for _ in 0..HOPS {
+            match self.look(operation, &key, now).await? {
+                Some(place) if place.row.ends() <= now => return Ok(None),
+                Some(Place {
+                    row: Row::Alias { to, .. },
+                    ..
+                }) => key = to,
+                place => return Ok(place),
+            }
+        }
+        Ok(None)
+    }
+
+    fn item(&self, written: &Written) -> Result<Item> {
+        let ends = match written.ends {
+            Timestamp::MAX => None,
+            ends if written.tells_its_end => Some(ends.after(S::SLACK)),
+            ends => Some(ends),
+        };
+        let bytes = self.shelf.encode(&self.settings, &written.dict)?;
+        Ok(Item { bytes, ends })
+    }
+
+    /// Replaces what was read at `place`; nothing if it is another by now.
+    async fn commit_to(
+        &self,
+        place: &Place,
+        record: Record,
+        now: Timestamp,
+    ) -> Result<Option<Written>> {
+        let written = self
+            .settings
+            .write(&Row::Record(record), Some(&place.dict))?;
+        let item = self.item(&written)?;
+        let swapped = self
+            .shelf
+            .swap(&place.name, &place.item, &item, now)
+            .await?;
+        Ok(swapped.then_some(written))
+    }
+}
+
+impl<S: Shelf> Store for FlaskStore<S> {
+    fn capabilities(&self) -> Capabilities {
+        let mut capabilities = self.shelf.capabilities();
+        capabilities.legible = true;
+        capabilities
+    }
+
+    async fn create(&self, key: &StoreKey, record: &Record, now: Timestamp) -> Result<Created> {
+        let written = self.settings.write(&Row::Record(record.clone()), None)?;
+        let item = self.item(&written)?;
+        let added = self.shelf.add(&self.settings.name(key), &item, now).await?;
+        Ok(if added {
+            Created::Yes
+        } else {
+            Created::KeyTaken
+        })
+    }
+
+    async fn load(&self, key: &StoreKey, now: Timestamp) -> Result<Option<Found>> {
+        let place = self.living("load", key, now).await?;
+        Ok(place.and_then(|place| place.row.into_found(place.key)))
+    }
+
+    async fn commit(
+        &self,
+        key: &StoreKey,
+        change: &Change,
+        expect: Expect,
+        now: Timestamp,
+    ) -> Result<Committed> {
+        for _ in 0..ROUNDS {
+            let Some(place) = self.living("commit", key, now).await? else {
+                return Ok(Committed::Gone);
+            };
+            let Row::Record(record) = &place.row else {
+                return Ok(Committed::Gone);
+            };
+            let found = Found::new(place.key, record.clone());
+            if !expect.admits(found.record.version) {
+                return Ok(Committed::Stale(found));
+            }
+            let new = change.apply(&found)?;
+            if let Some(written) = self.commit_to(&place, new, now).await? {
+                return Ok(Committed::Yes(written.version));
+            }
+        }
+        Err(contended("commit"))
+    }
+
+    async fn touch(
+        &self,
+        key: &StoreKey,
+        idle_deadline: Timestamp,
+        now: Timestamp,
+    ) -> Result<Touched> {
+        for _ in 0..ROUNDS {
+            let Some(place) = self.living("touch", key, now).await? else {
+                return Ok(Touched::Gone);
+            };
+            let Row::Record(record) = &place.row else {
+                return Ok(Touched::Gone);
+            };
+            if self.settings.is_touched_outside(record) {
+                let there = self.shelf.prolong(&place.name, idle_deadline, now).await?;
+                return Ok(if there { Touched::Yes } else { Touched::Gone });
+            }
+            let mut record = record.clone();
+            record.idle_deadline = record.idle_deadline.max(idle_deadline);
+            record.seen = record.seen.max(now);
+            if self.commit_to(&place, record, now).await?.is_some() {
+                return Ok(Touched::Yes);
+            }
+        }
+        Err(contended("touch"))
+    }
+
+    async fn rotate(
+        &self,
+        from: &StoreKey,
+        to: &StoreKey,
+        change: &Change,
+        expect: Expect,
+        leave: Leave,
+        now: Timestamp,
+    ) -> Result<Committed> {
+        let new_name = self.settings.name(to);
+        for _ in 0..ROUNDS {
+            let Some(place) = self.living("rotate", from, now).await? else {
+                return Ok(Committed::Gone);
+            };
+            let Row::Record(record) = &place.row else {
+                return Ok(Committed::Gone);
+            };
+            let found = Found::new(place.key, record.clone());
+            if !expect.admits(found.record.version) {
+                return Ok(Committed::Stale(found));
+            }
+            if place.name == new_name {
+                return Ok(Committed::KeyTaken);
+            }
+            let moved = Row::Record(change.apply_moving(&found, to)?);
+            let moved = self.settings.write(&moved, Some(&place.dict))?;
+            let left = match leave {
+                Leave::Alias(until) => self.settings.write(&Row::Alias { to: *to, until }, None),
+                Leave::Snapshot(until) => {
+                    let record = found.record;
+                    let row = Row::Snapshot { record, until };
+                    self.settings.write(&row, Some(&place.dict))
+                }
+            };
+            let (left, item) = (self.item(&left?)?, self.item(&moved)?);
+            let from = (&*place.name, &place.item, &left);
+            match self.shelf.rename(from, (&new_name, &item), now).await? {
+                Moved::Done => return Ok(Committed::Yes(moved.version)),
+                Moved::Other => {}
+                Moved::Taken => return Ok(Committed::KeyTaken),
+            }
+        }
+        Err(contended("rotate"))
+    }
+
+    async fn delete(
+        &self,
+        key: &StoreKey,
+        _: Option<&Farewell>,
+        now: Timestamp,
+    ) -> Result<Deleted> {
+        let mut key = *key;
+        for _ in 0..ROUNDS {
+            let name = self.settings.name(&key);
+            let Some(item) = self.shelf.read("delete", &name, now).await? else {
+                return Ok(Deleted::Absent);
+            };
+            // What cannot be read is ended all the same.
+            let dict = self.shelf.decode(&self.settings, &item.bytes);
+            let row = dict.and_then(|dict| self.settings.read(&key, &dict, item.ends, now));
+            if !self.shelf.take(&name, &item).await? {
+                continue;
+            }
+            match row {
+                Ok(row) if row.ends() <= now => return Ok(Deleted::Absent),
+                Ok(Row::Alias { to, .. }) => key = to,
+                _ => return Ok(Deleted::Yes),
+            }
+        }
+        Err(contended("delete"))
+    }
+}
+
+impl<S> fmt::Debug for FlaskStore<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FlaskStore")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+fn contended(operation: &'static str) -> Error {
+    let context = "too many changed the session at once";
+    Error::new(ErrorKind::Contended, operation, context)
+}
+
+/// How many aliases are followed: each rotation within the grace of the one before adds one.
+const HOPS: usize = 8;
+/// How often a write begins anew. Every round somebody gets through.
+const ROUNDS: usize = 1_000;

@@ -1,0 +1,155 @@
+//! The sessions of Flask-Session on a server: `SET prefix+sid … EX`, whole seconds, nothing beside the map.
+//!
+//! Reading is one script, since the time to live belongs to the map it was read with; so is each write.
+
+use std::time::Duration;
+
+use abiding::{FlaskSession, Result, Store, Timestamp, store::Capabilities};
+use redis::{Cmd, Value, cmd};
+
+use super::{
+    RedisOptions, RedisStore,
+    failure::Failure,
+    link::Effect,
+    scripts::{Call, FLASK_PROLONG, FLASK_READ, FLASK_RENAME, FLASK_SWAP, FLASK_TAKE, Lua},
+};
+use crate::flask_session::{FlaskStore, Item, Moved, Shelf, sealed::Sealed};
+
+/// A Redis or Valkey server, to a [`FlaskStore`].
+#[derive(Debug)]
+pub struct RedisShelf(RedisStore);
+
+impl FlaskStore<RedisShelf> {
+    /// Sessions where `SESSION_TYPE = "redis"` keeps them. Of the options everything counts but
+    /// [`prefix`](RedisOptions::prefix), which is the application's.
+    ///
+    /// ```no_run
+    /// use abiding::{FlaskSession, Manager};
+    /// use abiding_stores::{flask_session::FlaskStore, redis::RedisOptions};
+    ///
+    /// # async {
+    /// let sessions = FlaskSession::new().prefix("shop:");
+    /// let store = FlaskStore::redis(RedisOptions::new("redis://127.0.0.1/"), &sessions).await?;
+    /// let manager = Manager::builder(store).flask_session(sessions).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # };
+    /// ```
+    ///
+    /// # Errors
+    /// As [`RedisOptions::open`].
+    pub async fn redis(options: RedisOptions, settings: &FlaskSession) -> Result<Self> {
+        let shelf = RedisShelf(options.open().await?);
+        Ok(Self::new(settings.clone(), shelf))
+    }
+}
+
+impl RedisShelf {
+    async fn run(&self, operation: &'static str, script: &Lua, call: &Call) -> Result<i64> {
+        match self.0.run(operation, script, call).await? {
+            Value::Int(number) => Ok(number),
+            _ => Err(self.0.unexpected(operation)),
+        }
+    }
+}
+
+impl Sealed for RedisShelf {}
+
+impl Shelf for RedisShelf {
+    /// A clock that is behind by less than that cuts no session short.
+    const SLACK: Duration = Duration::from_secs(60);
+
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+
+    async fn read(
+        &self,
+        operation: &'static str,
+        name: &str,
+        now: Timestamp,
+    ) -> Result<Option<Item>> {
+        let call = Call::on(name.to_owned());
+        let ask = |command: Cmd| async move { self.0.exchange(&command, Effect::None).await };
+        let reply = match ask(FLASK_READ.call(&call)).await {
+            Err(Failure::Refused(cause)) if cause.code() == Some("NOSCRIPT") => {
+                ask(FLASK_READ.send(&call)).await
+            }
+            reply => reply,
+        };
+        let reply = reply.map_err(|failure| failure.into_error(operation, &self.0.place))?;
+        let Value::Array(parts) = reply else {
+            return match reply {
+                Value::Nil => Ok(None),
+                _ => Err(self.0.unexpected(operation)),
+            };
+        };
+        let Ok([Value::BulkString(bytes), Value::Int(left)]) = <[Value; 2]>::try_from(parts) else {
+            return Err(self.0.unexpected(operation));
+        };
+        let left = u64::try_from(left).ok().map(Duration::from_millis);
+        Ok(Some(Item {
+            bytes,
+            ends: left.map(|left| now.after(left)),
+        }))
+    }
+
+    async fn add(&self, name: &str, new: &Item, now: Timestamp) -> Result<bool> {
+        let mut set = cmd("SET");
+        set.arg(name).arg(&new.bytes).arg("NX");
+        if let Some(seconds) = seconds(new.ends, now) {
+            set.arg("EX").arg(seconds);
+        }
+        match self.0.send("create", &set, Effect::Once).await? {
+            Value::Okay => Ok(true),
+            Value::Nil => Ok(false),
+            _ => Err(self.0.unexpected("create")),
+        }
+    }
+
+    async fn swap(&self, name: &str, old: &Item, new: &Item, now: Timestamp) -> Result<bool> {
+        let call = Call::on(name.to_owned())
+            .bytes(&*old.bytes)
+            .bytes(&*new.bytes)
+            .expiry(seconds(new.ends, now));
+        Ok(self.run("commit", &FLASK_SWAP, &call).await? == 1)
+    }
+
+    async fn prolong(&self, name: &str, ends: Timestamp, now: Timestamp) -> Result<bool> {
+        let call = Call::on(name.to_owned()).expiry(seconds(Some(ends), now));
+        Ok(self.run("touch", &FLASK_PROLONG, &call).await? == 1)
+    }
+
+    async fn take(&self, name: &str, old: &Item) -> Result<bool> {
+        let call = Call::on(name.to_owned()).bytes(&*old.bytes);
+        Ok(self.run("delete", &FLASK_TAKE, &call).await? == 1)
+    }
+
+    async fn rename(
+        &self,
+        (from, old, left): (&str, &Item, &Item),
+        (to, moved): (&str, &Item),
+        now: Timestamp,
+    ) -> Result<Moved> {
+        let call = Call::on(from.to_owned())
+            .key(to.to_owned())
+            .bytes(&*old.bytes)
+            .bytes(&*left.bytes)
+            .expiry(seconds(left.ends, now))
+            .bytes(&*moved.bytes)
+            .expiry(seconds(moved.ends, now));
+        Ok(match self.run("rotate", &FLASK_RENAME, &call).await? {
+            1 => Moved::Done,
+            2 => Moved::Taken,
+            _ => Moved::Other,
+        })
+    }
+}
+
+/// A time to live in whole seconds, as Flask-Session sets it: at least one, none for what never ends.
+fn seconds(ends: Option<Timestamp>, now: Timestamp) -> Option<i64> {
+    let left = ends?.since(now).as_secs().max(1);
+    Some(i64::try_from(left).unwrap_or(i64::MAX).min(LONGEST))
+}
+
+/// What servers accept as a time to live, with room to spare: three thousand years.
+const LONGEST: i64 = 100_000_000_000;

@@ -1,0 +1,30 @@
+//! Sessions that Flask-Session left, read and written where they lie, on real servers.
+
+#![cfg(feature = "flask")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "the helpers of tests are not seen to be tests"
+)]
+
+mod browser;
+mod cookies;
+mod engines;
+#[path = "../../../abiding/tests/vectors/folder.rs"]
+#[expect(dead_code, reason = "the vectors of the core need more of it")]
+mod folder;
+mod manners;
+#[path = "../../../abiding/tests/vectors/notation.rs"]
+mod notation;
+mod vectors;
+
+use std::sync::LazyLock;
+
+use tokio::runtime::Runtime;
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+
+/// Runs one test where the connections live.
+fn run<T>(test: impl Future<Output = T>) -> T {
+    RUNTIME.block_on(test)
+}
