@@ -17,6 +17,7 @@ mod platforms;
 mod proxy;
 mod scars;
 mod secrecy;
+mod servers;
 mod signing_out;
 mod stage;
 mod survival;
