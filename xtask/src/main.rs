@@ -55,7 +55,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "torture",
-        purpose: "every store by several processes and through kills; writes docs/torture.md",
+        purpose: "every store by several processes and through kills; writes docs/torture.md; an argument picks some",
         run: torture::run,
     },
     Command {

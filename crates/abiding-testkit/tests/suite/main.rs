@@ -1,5 +1,6 @@
 //! The memory store keeps the promises, and stores with a known flaw are found out.
 
+mod any;
 mod caught;
 mod flawed;
 mod ledger;
