@@ -138,7 +138,7 @@ fn row(place: &'static Place, plan: &Plan) -> Option<Row> {
     } else {
         torture.run(plan)
     };
-    println!("{}: {found:?}", place.name);
+    eprintln!("{}: {found:?}", place.name);
     Some(Row {
         place,
         kind,
