@@ -1,5 +1,6 @@
-//! Redis: one server, on a socket and on a port of its own; or several with Sentinels.
+//! Redis: one server, on a socket and on a port of its own; several with Sentinels; or a Cluster.
 
+mod cluster;
 mod reply;
 mod sentinels;
 
@@ -13,6 +14,7 @@ use std::{
 
 use super::{Folder, Need, Process, Start, free_port};
 
+pub use cluster::RedisCluster;
 pub use reply::Reply;
 pub use sentinels::RedisSentinels;
 
