@@ -181,3 +181,32 @@ mod flask_redis {
         block_on: |test| RUNTIME.block_on(test),
     }
 }
+
+#[cfg(test)]
+#[cfg(all(unix, feature = "redis"))]
+mod redis_cluster {
+    use std::{sync::LazyLock, time::Duration};
+
+    use abiding_stores::redis::{RedisOptions, RedisStore};
+    use abiding_testkit::servers::redis::RedisCluster;
+    use tokio::runtime::Runtime;
+
+    static CLUSTER: LazyLock<Option<RedisCluster>> = LazyLock::new(RedisCluster::new);
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+
+    /// A store that waits long: six servers on a machine with other things to do.
+    async fn store() -> Option<RedisStore> {
+        let cluster = CLUSTER.as_ref()?;
+        let options = RedisOptions::new(cluster.url()).patience(Duration::from_secs(60));
+        Some(options.open().await.unwrap())
+    }
+
+    abiding_testkit::conformance! {
+        store: {
+            let Some(store) = store().await else { return };
+            store
+        },
+        powers: [subjects, sweep],
+        block_on: |test| RUNTIME.block_on(test),
+    }
+}

@@ -82,3 +82,23 @@ fn histories_on_one_redis_server_break_no_promise() {
         walk::run(100, 1, || Arc::clone(&store)).unwrap_or_else(|failure| panic!("{failure}"));
     assert!(tally.acknowledged > 100 && tally.gone > 0, "{tally:?}");
 }
+
+#[cfg(all(unix, feature = "redis"))]
+#[test]
+fn histories_on_one_redis_cluster_break_no_promise() {
+    use std::sync::Arc;
+
+    use abiding_stores::redis::RedisStore;
+    use abiding_testkit::{servers::redis::RedisCluster, walk};
+
+    let Some(cluster) = RedisCluster::new() else {
+        return;
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let store = runtime.block_on(RedisStore::open(cluster.url())).unwrap();
+    let store = Arc::new(store);
+    let _entered = runtime.enter();
+    let tally =
+        walk::run(100, 1, || Arc::clone(&store)).unwrap_or_else(|failure| panic!("{failure}"));
+    assert!(tally.acknowledged > 100 && tally.gone > 0, "{tally:?}");
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use abiding::{Error, ErrorKind};
-use redis::{ErrorKind as Kind, RedisError};
+use redis::{ErrorKind as Kind, RedisError, ServerErrorKind};
 
 /// Why a command has no reply.
 #[derive(Debug)]
@@ -122,6 +122,13 @@ fn explain(cause: &RedisError, otherwise: &str) -> (ErrorKind, String) {
         Kind::MasterNameNotFoundBySentinel => {
             "is not known to any Sentinel: look at the name of the service in the URL"
         }
+        Kind::Server(ServerErrorKind::ResponseError)
+            if cause
+                .detail()
+                .is_some_and(|detail| detail.contains("cluster support disabled")) =>
+        {
+            "is no cluster: write `redis://` in its URL"
+        }
         Kind::RESP3NotSupported => "is too old: Redis 6.2 or newer, or Valkey, is needed",
         _ => {
             return (
@@ -156,7 +163,7 @@ const REFUSALS: &[(&str, ErrorKind, &str)] = &[
     (
         "CROSSSLOT",
         ErrorKind::Unavailable,
-        "belongs to a cluster, which this store does not span: use a single server, or Sentinel",
+        "belongs to a cluster: write `redis+cluster://` in its URL",
     ),
     (
         "LOADING",
@@ -176,7 +183,7 @@ const REFUSALS: &[(&str, ErrorKind, &str)] = &[
     (
         "MOVED",
         ErrorKind::Unavailable,
-        "belongs to a cluster, which this store does not span: use a single server, or Sentinel",
+        "belongs to a cluster: write `redis+cluster://` in its URL",
     ),
     (
         "NOAUTH",

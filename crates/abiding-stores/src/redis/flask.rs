@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use abiding::{FlaskSession, Result, Store, Timestamp, store::Capabilities};
+use abiding::{Error, ErrorKind, FlaskSession, Result, Store, Timestamp, store::Capabilities};
 use redis::{Cmd, Value, cmd};
 
 use super::{
@@ -36,9 +36,14 @@ impl FlaskStore<RedisShelf> {
     /// ```
     ///
     /// # Errors
-    /// As [`RedisOptions::open`].
+    /// As [`RedisOptions::open`]; and a Redis Cluster is refused, which moves no session between two keys at once.
     pub async fn redis(options: RedisOptions, settings: &FlaskSession) -> Result<Self> {
         let shelf = RedisShelf(options.open().await?);
+        if shelf.0.is_spread() {
+            // Its rows have no place for what a rotation in steps leaves.
+            let what = "a Redis Cluster cannot keep the sessions of Flask-Session: use one server, or Sentinels";
+            return Err(Error::new(ErrorKind::Unavailable, "open", what));
+        }
         Ok(Self::new(settings.clone(), shelf))
     }
 }
@@ -69,7 +74,8 @@ impl Shelf for RedisShelf {
         now: Timestamp,
     ) -> Result<Option<Item>> {
         let call = Call::on(name.to_owned());
-        let ask = |command: Cmd| async move { self.0.exchange(&command, Effect::None).await };
+        let ask =
+            |command: Cmd| async move { self.0.nodes.send(name, &command, Effect::None).await };
         let reply = match ask(FLASK_READ.call(&call)).await {
             Err(Failure::Refused(cause)) if cause.code() == Some("NOSCRIPT") => {
                 ask(FLASK_READ.send(&call)).await
@@ -99,7 +105,7 @@ impl Shelf for RedisShelf {
         if let Some(seconds) = seconds(new.ends, now) {
             set.arg("EX").arg(seconds);
         }
-        match self.0.send("create", &set, Effect::Once).await? {
+        match self.0.send("create", name, &set, Effect::Once).await? {
             Value::Okay => Ok(true),
             Value::Nil => Ok(false),
             _ => Err(self.0.unexpected("create")),

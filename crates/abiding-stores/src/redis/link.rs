@@ -9,7 +9,7 @@
 //!    time, up to [`LONGEST`]; all who wait meanwhile have their own patience.
 
 use std::{
-    fmt,
+    fmt, io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -18,7 +18,7 @@ use redis::{
     AsyncConnectionConfig, Cmd, ErrorKind, PushInfo, PushKind, RedisError, RedisResult, Value,
     aio::{MultiplexedConnection, SendError},
 };
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::{
     failure::{Failure, is_final, passes},
@@ -68,50 +68,75 @@ impl Link {
         }
     }
 
-    /// Sends one command and waits for its reply.
+    /// Sends one command and waits for its reply, as often and as long as that may help.
     pub(super) async fn send(&self, command: &Cmd, effect: Effect) -> Result<Value, Failure> {
         let deadline = Instant::now() + self.patience;
-        let slow = || Failure::Slow(self.patience);
         loop {
-            let (mut connection, number) = self.connection(deadline).await?;
-            let replicas = if effect == Effect::None {
-                0
-            } else {
-                self.replicas
-            };
-            let reply = exchange(&mut connection, command, replicas, deadline);
-            let cause = match timeout_at(deadline, reply).await {
-                Ok(Ok((value, confirmed))) if confirmed >= replicas => return Ok(value),
-                Ok(Ok((_, confirmed))) => {
-                    return Err(Failure::Unconfirmed {
-                        confirmed,
-                        replicas,
-                    });
+            let connection = self.connection(deadline).await?;
+            match self.ask(connection, command, effect, false, deadline).await {
+                Err(Failure::Refused(cause))
+                    if passes(&cause) && Instant::now() + AGAIN < deadline =>
+                {
+                    sleep(AGAIN).await;
                 }
-                Ok(Err(cause)) => cause,
-                Err(_) => {
-                    self.give_up(number);
-                    return Err(slow());
-                }
-            };
-            // A reply that breaks off in the middle is one that cannot be parsed.
-            let is_lost = cause.is_io_error() || cause.kind() == ErrorKind::Parse;
-            if is_lost || cause.is_unrecoverable_error() {
-                self.give_up(number);
-            }
-            if passes(&cause) {
-                let again = Instant::now() + AGAIN;
-                if again < deadline {
-                    sleep_until(again).await;
-                    continue;
-                }
-            }
-            match effect {
-                _ if !is_lost => return Err(Failure::Refused(cause)),
-                Effect::None => {}
-                Effect::Once => return Err(Failure::Lost(cause)),
+                Err(Failure::Lost(_)) if effect == Effect::None => {}
+                reply => return reply,
             }
         }
+    }
+
+    /// Sends one command once, if there is a connection or one can be made by one try. `is_asking` of a
+    /// cluster's server that has the key before it has the slot. Nothing was sent where it answers
+    /// [`Failure::Connect`].
+    pub(super) async fn once(
+        &self,
+        command: &Cmd,
+        effect: Effect,
+        is_asking: bool,
+        deadline: Instant,
+    ) -> Result<Value, Failure> {
+        let connection = self.connection_at_once(deadline).await?;
+        self.ask(connection, command, effect, is_asking, deadline)
+            .await
+    }
+
+    async fn ask(
+        &self,
+        (mut connection, number): (MultiplexedConnection, u64),
+        command: &Cmd,
+        effect: Effect,
+        is_asking: bool,
+        deadline: Instant,
+    ) -> Result<Value, Failure> {
+        let replicas = match effect {
+            Effect::None => 0,
+            Effect::Once => self.replicas,
+        };
+        let reply = exchange(&mut connection, command, is_asking, replicas, deadline);
+        let cause = match timeout_at(deadline, reply).await {
+            Ok(Ok((value, confirmed))) if confirmed >= replicas => return Ok(value),
+            Ok(Ok((_, confirmed))) => {
+                return Err(Failure::Unconfirmed {
+                    confirmed,
+                    replicas,
+                });
+            }
+            Ok(Err(cause)) => cause,
+            Err(_) => {
+                self.give_up(number);
+                return Err(Failure::Slow(self.patience));
+            }
+        };
+        // A reply that breaks off in the middle is one that cannot be parsed.
+        let is_lost = cause.is_io_error() || cause.kind() == ErrorKind::Parse;
+        if is_lost || cause.is_unrecoverable_error() {
+            self.give_up(number);
+        }
+        Err(if is_lost {
+            Failure::Lost(cause)
+        } else {
+            Failure::Refused(cause)
+        })
     }
 
     /// The connection there is, or a new one.
@@ -140,6 +165,37 @@ impl Link {
         };
         let tried = timeout_at(deadline, trying).await;
         tried.unwrap_or_else(|_| Err(last.map_or(Failure::Slow(self.patience), Failure::Connect)))
+    }
+
+    /// The connection there is, or what one try makes. Whoever waited for the try of another has had it.
+    async fn connection_at_once(
+        &self,
+        deadline: Instant,
+    ) -> Result<(MultiplexedConnection, u64), Failure> {
+        if let Some(connection) = self.present() {
+            return Ok(connection);
+        }
+        let before = self.state().number;
+        let turn = timeout_at(deadline, self.connecting.lock()).await;
+        let _turn = turn.map_err(|_| Failure::Slow(self.patience))?;
+        if let Some(connection) = self.present() {
+            return Ok(connection);
+        }
+        let is_early = {
+            let state = self.state();
+            let waits = state.pause.is_some_and(|pause| pause > Instant::now());
+            waits || state.number != before
+        };
+        let cause = if is_early {
+            io::Error::from(io::ErrorKind::NotConnected).into()
+        } else {
+            match timeout_at(deadline, self.connect()).await {
+                Ok(Ok(connection)) => return Ok(connection),
+                Ok(Err(cause)) => cause,
+                Err(_) => io::Error::from(io::ErrorKind::TimedOut).into(),
+            }
+        };
+        Err(Failure::Connect(cause))
     }
 
     async fn connect(&self) -> RedisResult<(MultiplexedConnection, u64)> {
@@ -195,27 +251,41 @@ impl Link {
     }
 }
 
-/// Sends a command, and in the same packet asks how many replicas have what it wrote.
+/// Sends a command, in one packet with what goes before it and with the question how many replicas have what
+/// it wrote.
 async fn exchange(
     connection: &mut MultiplexedConnection,
     command: &Cmd,
+    is_asking: bool,
     replicas: u32,
     deadline: Instant,
 ) -> RedisResult<(Value, u32)> {
-    if replicas == 0 {
+    if replicas == 0 && !is_asking {
         return Ok((command.query_async(connection).await?, 0));
     }
-    let left = deadline.saturating_duration_since(Instant::now());
-    // A little earlier than the deadline, so that the answer is heard.
-    let millis = u64::try_from(left.as_millis() * 9 / 10).unwrap_or(1).max(1);
-    let mut both = redis::pipe();
-    both.add_command(command.clone());
-    both.cmd("WAIT").arg(replicas).arg(millis);
-    let replies = connection.send_packed_commands(&both, 0, 2).await?;
-    let [reply, confirmed] = <[Value; 2]>::try_from(replies)
-        .map_err(|_| RedisError::from((ErrorKind::UnexpectedReturnType, "not two replies")))?;
-    let reply = reply.extract_error()?;
-    let confirmed = redis::from_redis_value::<u32>(confirmed.extract_error()?)?;
+    let mut all = redis::pipe();
+    if is_asking {
+        all.cmd("ASKING");
+    }
+    all.add_command(command.clone());
+    if replicas > 0 {
+        let left = deadline.saturating_duration_since(Instant::now());
+        // A little earlier than the deadline, so that the answer is heard.
+        let millis = u64::try_from(left.as_millis() * 9 / 10).unwrap_or(1).max(1);
+        all.cmd("WAIT").arg(replicas).arg(millis);
+    }
+    let count = 1 + usize::from(is_asking) + usize::from(replicas > 0);
+    let mut replies = connection.send_packed_commands(&all, 0, count).await?;
+    let confirmed = if replicas > 0 { replies.pop() } else { None };
+    let reply = replies
+        .pop()
+        .filter(|_| replies.len() == usize::from(is_asking));
+    let reply = reply
+        .ok_or_else(|| RedisError::from((ErrorKind::UnexpectedReturnType, "too few replies")))?
+        .extract_error()?;
+    let confirmed = confirmed.map_or(Ok(0), |confirmed| {
+        Ok::<_, RedisError>(redis::from_redis_value::<u32>(confirmed.extract_error()?)?)
+    })?;
     Ok((reply, confirmed))
 }
 
@@ -247,6 +317,6 @@ const LONGEST: Duration = Duration::from_millis(500);
 /// How long one try to connect may take.
 pub(super) const CONNECT: Duration = Duration::from_secs(2);
 /// Before a command is sent again that was refused for the moment.
-const AGAIN: Duration = Duration::from_millis(50);
+pub(super) const AGAIN: Duration = Duration::from_millis(50);
 /// How many commands may wait to be written.
 const QUEUE: usize = 1_024;

@@ -1,4 +1,4 @@
-//! Sessions on a Redis or Valkey server, shared by any number of processes and machines.
+//! Sessions on a Redis or Valkey server, or on a cluster of them, shared by any number of processes and machines.
 //!
 //! Capabilities: shared · native expiry · sweep · subjects · records are sealed · no scan, since the
 //! server knows no order of keys · durable and evicting as the server is, which is asked when connecting.
@@ -11,7 +11,7 @@
 //! - **Round trips**: reading 1; reading and then writing, touching, renewing or ending 2 in all; creating 1; signing in 1 after a
 //!   read. A write that did not read before is 2, unless this process wrote the session last: records
 //!   are sealed whole, so somebody must open one to merge a change into it.
-//! - **One connection** carries all requests, many of them in one packet. It is made anew when it is
+//! - **One connection**, to each server of a cluster, carries all requests, many of them in one packet. It is made anew when it is
 //!   lost, and every wait ends with the patience of the options. Reads are sent again; a write whose reply was lost is an
 //!   error that says so: it may have been done or not, as a whole.
 //! - **A dropped future** leaves no effect or the whole effect, and disturbs nobody.
@@ -22,12 +22,17 @@
 //!   acknowledged, and then [`durable`](Capabilities::durable) is true; otherwise up to some seconds of writes, a log-out among them.
 //! - **A failover** by Sentinel is followed: requests wait for the new primary as long as their patience. What the old one
 //!   acknowledged and no replica had is lost with it, unless [`RedisOptions::replicas`] asks for more.
+//! - **A Redis Cluster** puts sessions and lists in slots of their own. Slots that move are followed, also while they move, and
+//!   so are failovers. A write stays one script, and a rotation takes place in steps of which one decides: a process
+//!   that dies in between leaves the session where it was or where it goes, and whoever comes next finishes that.
+//!   Signing in and renewing are 3 round trips there. The end of all sessions of a subject is not one step but
+//!   one for each: all that were there when it was asked for are over when it is answered, and where it is an error, some.
 //! - **Eviction**: a server with a memory limit and another policy than `noeviction` drops living sessions; see
 //!   [`RedisOptions::refuse_eviction`].
 //!
 //! A user of an ACL needs `+ping +info +config|get +get +mget +scan +zrange +zrem +del +eval +evalsha`, what scripts call (`+exists +set
-//! +setrange +pexpire +persist +zadd +zremrangebyscore`), and `~abiding:*`. `+wait` with replicas. Without `+info` and `+config|get` the store
-//! takes the worse for granted.
+//! +setrange +pexpire +persist +zadd +zremrangebyscore`), and `~abiding:*`. `+wait` with replicas, and `+cluster|slots +asking +time +zscore` on
+//! a cluster. Without `+info` and `+config|get` the store takes the worse for granted.
 //!
 //! It needs a Tokio runtime.
 //!
@@ -42,33 +47,32 @@
 //! # };
 //! ```
 
+mod changes;
+mod cluster;
 mod failure;
 #[cfg(feature = "flask")]
 mod flask;
+mod gather;
 mod guesses;
 mod link;
 mod nature;
+mod nodes;
 mod options;
 mod pursuit;
 mod route;
 mod rows;
 mod scripts;
+mod server;
 mod subjects;
 mod sweep;
 #[cfg_attr(not(feature = "redis-tls"), path = "no_tls.rs")]
 mod tls;
 mod url;
+mod writes;
 
-use std::{
-    fmt,
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
+use std::{fmt, sync::Mutex, time::Duration};
 
-use abiding::{
-    Error, ErrorKind, Found, Record, Result, Store, StoreKey, SubjectKey, Timestamp,
-    store::{Capabilities, Change, Committed, Created, Deleted, Expect, Farewell, Leave, Touched},
-};
+use abiding::{Error, Result, StoreKey};
 use redis::{Cmd, Value, cmd};
 
 #[cfg(feature = "flask")]
@@ -79,24 +83,23 @@ pub(crate) use url::open_url;
 
 use failure::Failure;
 use guesses::Guesses;
-use link::{Effect, Link};
+use link::Effect;
 use nature::Nature;
-use pursuit::{Pursuit, Turns};
-use rows::{Names, Row, Stored, expiry, mark};
+use nodes::Nodes;
+use pursuit::Turns;
+use rows::{Names, Stored};
 use scripts::{Call, Lua};
 
 /// Keeps sessions on a Redis or Valkey server.
 pub struct RedisStore {
     place: String,
-    link: Link,
-    /// For writes that wait for replicas: reads need not stand in the queue behind them.
-    slow_link: Option<Link>,
+    nodes: Nodes,
     names: Names,
     guesses: Guesses,
     turns: Turns,
     nature: Nature,
     /// Where the next sweep goes on.
-    cursor: AtomicU64,
+    cursor: Mutex<sweep::Cursor>,
 }
 
 impl RedisStore {
@@ -106,44 +109,47 @@ impl RedisStore {
         RedisOptions::new(url).open().await
     }
 
-    fn new(
-        place: String,
-        link: Link,
-        slow_link: Option<Link>,
-        prefix: &str,
-        patience: Duration,
-        nature: Nature,
-    ) -> Self {
+    fn new(place: String, nodes: Nodes, prefix: &str, patience: Duration, nature: Nature) -> Self {
         Self {
             place,
-            link,
-            slow_link,
+            nodes,
             names: Names::new(prefix),
             guesses: Guesses::new(),
             turns: Turns::new(patience),
             nature,
-            cursor: AtomicU64::new(0),
+            cursor: Mutex::default(),
         }
     }
 
-    async fn send(&self, operation: &'static str, command: &Cmd, effect: Effect) -> Result<Value> {
-        let reply = self.exchange(command, effect).await;
-        reply.map_err(|failure| failure.into_error(operation, &self.place))
+    /// Whether keys lie on several servers, so that one script can write one of them at most.
+    fn is_spread(&self) -> bool {
+        matches!(self.nodes, Nodes::Many(_))
     }
 
-    async fn exchange(&self, command: &Cmd, effect: Effect) -> Result<Value, Failure> {
-        let link = match (effect, &self.slow_link) {
-            (Effect::Once, Some(link)) => link,
-            (Effect::Once, None) | (Effect::None, _) => &self.link,
-        };
-        link.send(command, effect).await
+    /// Sends a command about the key `name`.
+    async fn send(
+        &self,
+        operation: &'static str,
+        name: &str,
+        command: &Cmd,
+        effect: Effect,
+    ) -> Result<Value> {
+        let reply = self.nodes.send(name, command, effect).await;
+        reply.map_err(|failure| failure.into_error(operation, &self.place))
     }
 
     /// Runs a script, which the server may have to be told again.
     async fn run(&self, operation: &'static str, script: &Lua, call: &Call) -> Result<Value> {
-        let reply = match self.exchange(&script.call(call), Effect::Once).await {
+        let name = call.place();
+        let reply = match self
+            .nodes
+            .send(name, &script.call(call), Effect::Once)
+            .await
+        {
             Err(Failure::Refused(cause)) if cause.code() == Some("NOSCRIPT") => {
-                self.exchange(&script.send(call), Effect::Once).await
+                self.nodes
+                    .send(name, &script.send(call), Effect::Once)
+                    .await
             }
             reply => reply,
         };
@@ -152,8 +158,9 @@ impl RedisStore {
 
     /// What lies under `key`, over or not.
     async fn row(&self, operation: &'static str, key: &StoreKey) -> Result<Option<Stored>> {
+        let name = self.names.row(key);
         let mut get = cmd("GET");
-        let reply = self.send(operation, get.arg(self.names.row(key)), Effect::None);
+        let reply = self.send(operation, &name, get.arg(&name), Effect::None);
         self.parse(operation, reply.await?)
     }
 
@@ -165,50 +172,10 @@ impl RedisStore {
         }
     }
 
-    /// What came of a script that compares first.
-    fn outcome(&self, operation: &'static str, reply: Value) -> Result<Outcome> {
-        match reply {
-            Value::Int(1) => Ok(Outcome::Done),
-            Value::Int(0) => Ok(Outcome::Taken),
-            reply => Ok(Outcome::Other(self.parse(operation, reply)?)),
-        }
-    }
-
     fn unexpected(&self, operation: &'static str) -> Error {
         failure::unexpected(operation, &self.place)
     }
-
-    fn contended(&self, operation: &'static str) -> Error {
-        let context = format!(
-            "too many changed the session on the Redis server at {} at once",
-            self.place
-        );
-        Error::new(ErrorKind::Contended, operation, context)
-    }
-
-    /// A call on the row of `key`, if it is still `old`.
-    fn call_on(&self, key: &StoreKey, old: &[u8]) -> Call {
-        let (head, end) = mark(old);
-        Call::on(self.names.row(key)).bytes(head).bytes(end)
-    }
-
-    /// Adds to a call what becomes of the lists.
-    fn listing(&self, call: Call, now: Timestamp, moves: &[Listing<'_>]) -> Call {
-        let call = call.number(now.as_millis());
-        moves.iter().fold(call, |call, (subject, key, until)| {
-            let call = call
-                .key(self.names.subject(subject))
-                .bytes(rows::member(key));
-            match until {
-                Some(until) => call.number(until.as_millis().min(LAST_SCORE)),
-                None => call.bytes([]),
-            }
-        })
-    }
 }
-
-/// A session to be put on the list of a subject until its absolute deadline, or to be taken off.
-type Listing<'a> = (&'a SubjectKey, &'a StoreKey, Option<Timestamp>);
 
 /// What came of a script.
 enum Outcome {
@@ -229,254 +196,6 @@ impl fmt::Debug for RedisStore {
     }
 }
 
-impl Store for RedisStore {
-    fn capabilities(&self) -> Capabilities {
-        let mut capabilities = Capabilities::named("redis");
-        capabilities.durable = self.nature.is_durable;
-        capabilities.shared = true;
-        capabilities.evicts = self.nature.evicts;
-        capabilities
-    }
-
-    async fn create(&self, key: &StoreKey, record: &Record, now: Timestamp) -> Result<Created> {
-        let stored = Stored::record(record.clone());
-        let expiry = expiry(stored.ends, now);
-        let reply = match &record.subject {
-            None => {
-                let mut set = cmd("SET");
-                set.arg(self.names.row(key))
-                    .arg(stored.to_bytes())
-                    .arg("NX");
-                if let Some(millis) = expiry {
-                    set.arg("PX").arg(millis);
-                }
-                self.send("create", &set, Effect::Once).await?
-            }
-            Some(subject) => {
-                let call = Call::on(self.names.row(key))
-                    .bytes(stored.to_bytes())
-                    .expiry(expiry);
-                let listed = [(subject, key, Some(record.absolute_deadline))];
-                let call = self.listing(call, now, &listed);
-                self.run("create", &scripts::CREATE, &call).await?
-            }
-        };
-        match reply {
-            Value::Okay | Value::Int(1) => {
-                self.guesses.note(key, record);
-                Ok(Created::Yes)
-            }
-            Value::Nil | Value::Int(0) => Ok(Created::KeyTaken),
-            _ => Err(self.unexpected("create")),
-        }
-    }
-
-    async fn load(&self, key: &StoreKey, now: Timestamp) -> Result<Option<Found>> {
-        let mut key = *key;
-        for _ in 0..HOPS {
-            match self.row("load", &key).await? {
-                Some(stored) if stored.is_over(now) => return Ok(None),
-                Some(Stored {
-                    row: Row::Alias(to),
-                    ..
-                }) => key = to,
-                Some(stored) => {
-                    if let Row::Record(record) = &stored.row {
-                        self.guesses.note(&key, record);
-                    }
-                    return Ok(stored.into_found(key));
-                }
-                None => return Ok(None),
-            }
-        }
-        Ok(None)
-    }
-
-    async fn commit(
-        &self,
-        key: &StoreKey,
-        change: &Change,
-        expect: Expect,
-        now: Timestamp,
-    ) -> Result<Committed> {
-        let mut pursuit = Pursuit::begin(self, "commit", key, now).await?;
-        while let Some(found) = pursuit.living().await? {
-            if !expect.admits(found.record.version) {
-                if pursuit.doubt() {
-                    continue;
-                }
-                return Ok(Committed::Stale(found));
-            }
-            let new = match change.apply(&found) {
-                Err(_) if pursuit.doubt() => continue,
-                new => new?,
-            };
-            let (old, stored) = (
-                Stored::record(found.record.clone()).to_bytes(),
-                Stored::record(new.clone()),
-            );
-            let call = self
-                .call_on(&found.key, &old)
-                .bytes(stored.to_bytes())
-                .expiry(expiry(stored.ends, now));
-            let call = self.listing(call, now, &relisted(&found, &new));
-            if let Outcome::Done = pursuit.run(&scripts::REPLACE, &call).await? {
-                self.guesses.note(&found.key, &new);
-                return Ok(Committed::Yes(new.version));
-            }
-        }
-        Ok(Committed::Gone)
-    }
-
-    async fn touch(
-        &self,
-        key: &StoreKey,
-        idle_deadline: Timestamp,
-        now: Timestamp,
-    ) -> Result<Touched> {
-        let mut pursuit = Pursuit::begin(self, "touch", key, now).await?;
-        while let Some(found) = pursuit.living().await? {
-            let mut new = found.record.clone();
-            new.idle_deadline = new.idle_deadline.max(idle_deadline);
-            new.seen = new.seen.max(now);
-            let old = Stored::record(found.record).to_bytes();
-            let stored = Stored::record(new.clone());
-            let call = self
-                .call_on(&found.key, &old)
-                .bytes(rows::touched(&stored.to_bytes()))
-                .expiry(expiry(stored.ends, now));
-            if let Outcome::Done = pursuit.run(&scripts::TOUCH, &call).await? {
-                self.guesses.note(&found.key, &new);
-                return Ok(Touched::Yes);
-            }
-        }
-        Ok(Touched::Gone)
-    }
-
-    async fn rotate(
-        &self,
-        from: &StoreKey,
-        to: &StoreKey,
-        change: &Change,
-        expect: Expect,
-        leave: Leave,
-        now: Timestamp,
-    ) -> Result<Committed> {
-        let mut pursuit = Pursuit::begin(self, "rotate", from, now).await?;
-        while let Some(found) = pursuit.living().await? {
-            if !expect.admits(found.record.version) {
-                if pursuit.doubt() {
-                    continue;
-                }
-                return Ok(Committed::Stale(found));
-            }
-            let moved = match change.apply_moving(&found, to) {
-                Err(_) if pursuit.doubt() => continue,
-                moved => moved?,
-            };
-            let old = Stored::record(found.record.clone()).to_bytes();
-            let left = match leave {
-                Leave::Alias(until) => Stored::alias(*to, until),
-                Leave::Snapshot(until) => Stored::snapshot(found.record.clone(), until),
-            };
-            let stored = Stored::record(moved.clone());
-            let call = self
-                .call_on(&found.key, &old)
-                .key(self.names.row(to))
-                .bytes(left.to_bytes())
-                .expiry(expiry(left.ends, now))
-                .bytes(stored.to_bytes())
-                .expiry(expiry(stored.ends, now));
-            let mut listings: Vec<Listing<'_>> = vec![];
-            if let (Some(subject), None) = (&found.record.subject, left.subject()) {
-                listings.push((subject, &found.key, None));
-            }
-            if let Some(subject) = &moved.subject {
-                listings.push((subject, to, Some(moved.absolute_deadline)));
-            }
-            let call = self.listing(call, now, &listings);
-            match pursuit.run(&scripts::ROTATE, &call).await? {
-                Outcome::Done => {
-                    self.guesses.forget(&found.key);
-                    self.guesses.note(to, &moved);
-                    return Ok(Committed::Yes(moved.version));
-                }
-                Outcome::Taken => return Ok(Committed::KeyTaken),
-                Outcome::Other(_) => {}
-            }
-        }
-        Ok(Committed::Gone)
-    }
-
-    async fn delete(
-        &self,
-        key: &StoreKey,
-        farewell: Option<&Farewell>,
-        now: Timestamp,
-    ) -> Result<Deleted> {
-        let mut pursuit = Pursuit::begin(self, "delete", key, now).await?;
-        let mut deleted = Deleted::Absent;
-        while let Some((key, stored)) = pursuit.row().await? {
-            let old = stored.to_bytes();
-            let is_over = stored.is_over(now);
-            let left = match &stored.row {
-                Row::Record(record) if !is_over => {
-                    farewell.and_then(|farewell| farewell.to(&Found::new(key, record.clone())))
-                }
-                _ => None,
-            };
-            let call = self.call_on(&key, &old);
-            let taken_off = stored.subject().map(|subject| (subject, &key, None));
-            let taken_off = taken_off.as_slice();
-            let outcome = match left {
-                Some(record) => {
-                    let left = Stored::snapshot(record, Timestamp::MAX);
-                    let call = call.bytes(left.to_bytes()).expiry(expiry(left.ends, now));
-                    let call = self.listing(call, now, taken_off);
-                    pursuit.run(&scripts::REPLACE, &call).await?
-                }
-                None => {
-                    let call = self.listing(call, now, taken_off);
-                    pursuit.run(&scripts::REMOVE, &call).await?
-                }
-            };
-            if let Outcome::Done = outcome {
-                self.guesses.forget(&key);
-                if !is_over {
-                    deleted = Deleted::Yes;
-                }
-                break;
-            }
-        }
-        let aliases = pursuit.passed();
-        if !aliases.is_empty() {
-            let names: Vec<_> = aliases.iter().map(|key| self.names.row(key)).collect();
-            // An alias never becomes anything else, so nothing living is removed here.
-            self.send("delete", cmd("DEL").arg(names), Effect::Once)
-                .await?;
-        }
-        Ok(deleted)
-    }
-}
-
-/// What a change makes of the lists: nothing, unless it says something of the subject or of the deadline.
-fn relisted<'a>(found: &'a Found, new: &'a Record) -> Vec<Listing<'a>> {
-    let old = &found.record;
-    let mut listings: Vec<Listing<'_>> = vec![];
-    let has_moved = old.subject != new.subject;
-    if let (Some(subject), true) = (&old.subject, has_moved) {
-        listings.push((subject, &found.key, None));
-    }
-    if let Some(subject) = &new.subject
-        && (has_moved || old.absolute_deadline != new.absolute_deadline)
-    {
-        listings.push((subject, &found.key, Some(new.absolute_deadline)));
-    }
-    listings
-}
-
 /// How many rows a chain of aliases is followed through: each rotation within the grace of the one
 /// before adds one.
 const HOPS: usize = 8;
-/// The score of what has no deadline: the largest number that is exact as a double, or nearly.
-const LAST_SCORE: i64 = 9_000_000_000_000_000;

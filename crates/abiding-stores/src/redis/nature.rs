@@ -20,6 +20,26 @@ pub(super) struct Nature {
     pub(super) is_replica: bool,
 }
 
+impl Nature {
+    /// What no server is better than.
+    pub(super) const BEST: Self = Self {
+        is_durable: true,
+        evicts: false,
+        is_cluster: false,
+        is_replica: false,
+    };
+
+    /// What is to be said of both.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            is_durable: self.is_durable && other.is_durable,
+            evicts: self.evicts || other.evicts,
+            is_cluster: self.is_cluster || other.is_cluster,
+            is_replica: self.is_replica || other.is_replica,
+        }
+    }
+}
+
 pub(super) async fn ask(link: &Link) -> Result<Nature, Failure> {
     // Says whether user and password are right, whatever else is permitted.
     link.send(&cmd("PING"), Effect::None).await?;
@@ -79,13 +99,7 @@ mod tests {
     #[test]
     fn what_is_not_told_is_taken_for_the_worse() {
         const KIND: &str = "role:master\r\ncluster_enabled:0\r\nmaxmemory:0\r\nmaxmemory_policy:allkeys-lru\r\naof_enabled:1\r\n";
-        let good = Nature {
-            is_durable: true,
-            evicts: false,
-            is_cluster: false,
-            is_replica: false,
-        };
-        assert_eq!(judge(KIND, Some("always")), good);
+        assert_eq!(judge(KIND, Some("always")), Nature::BEST);
         let worse = |info: &str, flush| judge(info, flush);
         assert!(!worse(KIND, Some("everysec")).is_durable);
         assert!(!worse(KIND, None).is_durable);

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use abiding::{Error, ErrorKind, Result};
 
-use super::{RedisStore, link::Link, nature, route::Route};
+use super::{RedisStore, nodes::Nodes, route::Target};
 
 /// What can be chosen about a Redis store. The defaults are right for most.
 ///
@@ -44,6 +44,8 @@ impl RedisOptions {
     /// | `rediss://…` | one server, over TLS (feature `redis-tls`) |
     /// | `redis+sentinel://user:password@host:26379,host,host/service/0` | the primary of a service, as Sentinels at these places know it |
     /// | `rediss+sentinel://…` | the same, all of them over TLS |
+    /// | `redis+cluster://user:password@host:6379,host,host/` | a Redis Cluster, of which these are some servers |
+    /// | `rediss+cluster://…` | the same, all of them over TLS, each under the name by which the others announce it |
     pub fn new(url: impl Into<Box<str>>) -> Self {
         Self {
             url: url.into(),
@@ -107,17 +109,18 @@ impl RedisOptions {
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`] if the server cannot be reached within the patience, refuses the user or
-    /// password, is a read-only replica or a part of a cluster, or evicts and must not. The message names the server and the
+    /// password, is a read-only replica or is a part of a cluster where the URL says otherwise, or evicts and must not. The message names the server and the
     /// remedy, and never the password.
     pub async fn open(self) -> Result<RedisStore> {
         let unusable = |what: &'static str| Error::new(ErrorKind::Unavailable, "open", what);
         let password = self.sentinel_password.as_deref();
-        let (route, place) = Route::parse(&self.url, password, self.roots.as_deref()).map_err(|cause| {
+        let (target, place) = Target::parse(&self.url, password, self.roots.as_deref()).map_err(|cause| {
             // The driver's message may hold a part of the URL.
             drop(cause);
             unusable(
                 "the URL of the Redis server is not one: write `redis://user:password@host:port/database`, \
-                 `redis+sentinel://user:password@host:port,host:port/service/database`, or `unix:///path`; `rediss` \
+                 `redis+sentinel://user:password@host:port,host:port/service/database`, \
+                 `redis+cluster://user:password@host:port,host:port/`, or `unix:///path`; `rediss` \
                  instead of `redis` is TLS, and needs the feature `redis-tls`",
             )
         })?;
@@ -126,18 +129,16 @@ impl RedisOptions {
                 "the prefix of the Redis store is empty: give its keys a beginning of their own",
             ));
         }
-        let slow_link =
-            (self.replicas > 0).then(|| Link::new(route.clone(), self.patience, self.replicas));
-        let link = Link::new(route, self.patience, 0);
-        let nature = nature::ask(&link)
+        let is_cluster = matches!(target, Target::Cluster(_));
+        let nodes = Nodes::new(target, self.patience, self.replicas);
+        let nature = nodes
+            .nature()
             .await
             .map_err(|failure| failure.into_error("open", &place))?;
         let refusal = if nature.is_replica {
             Some("is a read-only replica: connect to the primary, or through Sentinel")
-        } else if nature.is_cluster {
-            Some(
-                "belongs to a cluster, which this store does not span: use a single server, or Sentinel",
-            )
+        } else if nature.is_cluster && !is_cluster {
+            Some("belongs to a cluster: write `redis+cluster://` in its URL")
         } else if self.refuses_eviction && nature.evicts {
             Some(
                 "may drop living sessions to make room, or does not tell: set `maxmemory-policy noeviction`",
@@ -154,8 +155,7 @@ impl RedisOptions {
         }
         Ok(RedisStore::new(
             place,
-            link,
-            slow_link,
+            nodes,
             &self.prefix,
             self.patience,
             nature,

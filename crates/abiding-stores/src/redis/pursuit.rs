@@ -15,7 +15,6 @@ use tokio::{
 use super::{
     HOPS, Outcome, RedisStore,
     rows::{Row, Stored},
-    scripts::{Call, Lua},
 };
 
 /// Who may try next, so that the writers of one process queue up instead of contending.
@@ -131,6 +130,14 @@ impl<'a> Pursuit<'a> {
                     self.key = to;
                     self.guess();
                 }
+                Some(stored) if stored.is_pending() => {
+                    let passed = self.passed.last().copied();
+                    let settled = self
+                        .store
+                        .settle(self.operation, &self.key, stored, passed, self.now)
+                        .await?;
+                    self.known = Known::Fact(settled);
+                }
                 stored => return Ok(stored.map(|stored| (self.key, stored))),
             }
         }
@@ -147,16 +154,14 @@ impl<'a> Pursuit<'a> {
         is_guess
     }
 
-    /// Runs a script on the row that was asked for last, and remembers what it met instead.
-    pub(super) async fn run(&mut self, script: &Lua, call: &Call) -> Result<Outcome> {
-        let reply = self.store.run(self.operation, script, call).await;
-        if reply.is_err() {
-            // What became of it is not known.
+    /// Remembers what a write to the row that was asked for last has met instead.
+    pub(super) fn met(&mut self, written: Result<Outcome>) -> Result<Outcome> {
+        if !matches!(written, Ok(Outcome::Done)) {
+            // Of an error, what became of it is not known.
             self.store.guesses.forget(&self.key);
         }
-        let outcome = self.store.outcome(self.operation, reply?)?;
+        let outcome = written?;
         if let Outcome::Other(stored) = &outcome {
-            self.store.guesses.forget(&self.key);
             self.known = Known::Fact(stored.clone());
         }
         Ok(outcome)

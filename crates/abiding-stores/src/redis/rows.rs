@@ -12,10 +12,14 @@ use abiding::{Error, ErrorKind, Found, Record, Result, StoreKey, SubjectKey, Tim
 pub(super) enum Row {
     /// Another key.
     Alias(StoreKey),
+    /// A session that is to be here as soon as the row under the other key says that it moved: a rotation
+    /// between two slots is under way, or was broken off.
+    Pending(Record, StoreKey),
     /// A session.
     Record(Record),
-    /// What a session was before a rotation, or what is left to say of one that was ended.
-    Snapshot(Record),
+    /// What a session was before a rotation, with the key that it has since if that lies in another
+    /// slot; or what is left to say of one that was ended.
+    Snapshot(Record, Option<StoreKey>),
 }
 
 /// A row and when it ends, whatever it is.
@@ -41,12 +45,24 @@ impl Stored {
         }
     }
 
-    pub(super) fn snapshot(record: Record, until: Timestamp) -> Self {
-        let ends = record.deadline().min(until);
+    pub(super) fn pending(record: Record, from: StoreKey) -> Self {
+        let ends = record.deadline();
         Self {
-            row: Row::Snapshot(record),
+            row: Row::Pending(record, from),
             ends,
         }
+    }
+
+    pub(super) fn snapshot(record: Record, next: Option<StoreKey>, until: Timestamp) -> Self {
+        let ends = record.deadline().min(until);
+        Self {
+            row: Row::Snapshot(record, next),
+            ends,
+        }
+    }
+
+    pub(super) fn is_pending(&self) -> bool {
+        matches!(self.row, Row::Pending(..))
     }
 
     pub(super) fn is_over(&self, now: Timestamp) -> bool {
@@ -56,9 +72,9 @@ impl Stored {
     /// The session or snapshot, if it is one.
     pub(super) fn into_found(self, key: StoreKey) -> Option<Found> {
         match self.row {
-            Row::Alias(_) => None,
+            Row::Alias(_) | Row::Pending(..) => None,
             Row::Record(record) => Some(Found::new(key, record)),
-            Row::Snapshot(record) => Some(Found::snapshot(key, record)),
+            Row::Snapshot(record, _) => Some(Found::snapshot(key, record)),
         }
     }
 
@@ -66,22 +82,34 @@ impl Stored {
     pub(super) fn subject(&self) -> Option<&SubjectKey> {
         match &self.row {
             Row::Alias(_) => None,
-            Row::Record(record) | Row::Snapshot(record) => record.subject.as_ref(),
+            Row::Pending(record, _) | Row::Record(record) | Row::Snapshot(record, _) => {
+                record.subject.as_ref()
+            }
+        }
+    }
+
+    /// Where it says that a session has gone.
+    pub(super) fn next(&self) -> Option<StoreKey> {
+        match &self.row {
+            Row::Alias(to) | Row::Snapshot(_, Some(to)) => Some(*to),
+            Row::Pending(..) | Row::Record(_) | Row::Snapshot(_, None) => None,
         }
     }
 
     pub(super) fn to_bytes(&self) -> Vec<u8> {
-        let (kind, record) = match &self.row {
+        let (kind, record, other) = match &self.row {
             Row::Alias(to) => {
                 let mut bytes = vec![FORMAT, ALIAS];
                 bytes.extend(self.ends.as_millis().to_le_bytes());
                 bytes.extend(to.as_bytes());
                 return bytes;
             }
-            Row::Record(record) => (RECORD, record),
-            Row::Snapshot(record) => (SNAPSHOT, record),
+            Row::Pending(record, from) => (PENDING, record, Some(from)),
+            Row::Record(record) => (RECORD, record, None),
+            Row::Snapshot(record, None) => (SNAPSHOT, record, None),
+            Row::Snapshot(record, next) => (MOVED, record, next.as_ref()),
         };
-        let mut bytes = Vec::with_capacity(HEAD + record.payload.len());
+        let mut bytes = Vec::with_capacity(HEAD + StoreKey::LEN + record.payload.len());
         bytes.extend([FORMAT, kind]);
         for at in [
             self.ends,
@@ -99,6 +127,9 @@ impl Stored {
                 bytes.extend(subject.as_bytes());
             }
             None => bytes.extend([0; 1 + SubjectKey::LEN]),
+        }
+        if let Some(other) = other {
+            bytes.extend(other.as_bytes());
         }
         bytes.extend(&*record.payload);
         bytes
@@ -124,8 +155,16 @@ impl Stored {
         let ends = stamp(&mut rest)?;
         let row = match kind {
             ALIAS => Row::Alias(StoreKey::from_bytes(rest.try_into().ok()?)),
+            MOVED => {
+                let (record, next) = naming(rest)?;
+                Row::Snapshot(record, Some(next))
+            }
+            PENDING => {
+                let (record, from) = naming(rest)?;
+                Row::Pending(record, from)
+            }
             RECORD => Row::Record(record(rest)?),
-            SNAPSHOT => Row::Snapshot(record(rest)?),
+            SNAPSHOT => Row::Snapshot(record(rest)?, None),
             _ => return None,
         };
         Some(Self { row, ends })
@@ -146,6 +185,13 @@ fn record(mut rest: &[u8]) -> Option<Record> {
     record.version = Version::from_number(version);
     record.subject = (has_subject == 1).then(|| SubjectKey::from_bytes(subject));
     Some(record)
+}
+
+/// A record that names another key between its head and its payload.
+fn naming(rest: &[u8]) -> Option<(Record, StoreKey)> {
+    let (head, mut rest) = rest.split_at_checked(HEAD - START)?;
+    let other = StoreKey::from_bytes(take(&mut rest)?);
+    Some((record(&[head, rest].concat())?, other))
 }
 
 fn stamp(rest: &mut &[u8]) -> Option<Timestamp> {
@@ -270,11 +316,15 @@ const LETTERS: usize = 43;
 
 const FORMAT: u8 = 0x01;
 const ALIAS: u8 = b'a';
+const MOVED: u8 = b'm';
+const PENDING: u8 = b'p';
 const RECORD: u8 = b'r';
 const SNAPSHOT: u8 = b's';
 
 /// The length of everything but the payload.
-pub(super) const HEAD: usize = 2 + 6 * 8 + 1 + SubjectKey::LEN;
+pub(super) const HEAD: usize = START + 5 * 8 + 1 + SubjectKey::LEN;
+/// Format, kind, and when the row is over.
+const START: usize = 2 + 8;
 /// Format, kind, and the three dates that a touch moves.
 const TOUCHED: usize = 2 + 3 * 8;
 /// The length of the tag that a seal ends with.
@@ -304,7 +354,9 @@ mod tests {
         for stored in [
             Stored::record(record()),
             Stored::record(sample::record(NOW, Timestamp::MAX, &[])),
-            Stored::snapshot(record(), NOW.after(Duration::from_secs(30))),
+            Stored::snapshot(record(), None, NOW.after(Duration::from_secs(30))),
+            Stored::snapshot(record(), Some(sample::key()), NOW),
+            Stored::pending(record(), sample::key()),
             Stored::alias(sample::key(), NOW),
         ] {
             let bytes = stored.to_bytes();

@@ -75,6 +75,11 @@ impl Call {
         }
     }
 
+    /// The key that says where the script is to run.
+    pub(super) fn place(&self) -> &str {
+        self.keys.first().map_or("", String::as_str)
+    }
+
     fn command(&self, verb: &str, script: &str) -> Cmd {
         let mut command = cmd(verb);
         command.arg(script).arg(self.keys.len()).arg(&self.keys);
@@ -188,6 +193,59 @@ pub(super) static END_SUBJECT: LazyLock<Lua> = LazyLock::new(|| {
          end
          return ended"])
 });
+
+/// KEYS: the row. ARGV: head, end, its expiry. Makes a session of one that was pending: another kind, and
+/// no more word of the other key.
+pub(super) static CONFIRM: LazyLock<Lua> = LazyLock::new(|| {
+    Lua::new(&[
+        COMPARE,
+        "local new = string.sub(row, 1, 1) .. 'r' .. string.sub(row, 3, 67) .. string.sub(row, 100)
+         if ARGV[3] == '' then redis.call('SET', KEYS[1], new) else redis.call('SET', KEYS[1], new, 'PX', ARGV[3]) end
+         return 1",
+    ])
+});
+
+/// KEYS: the list. ARGV: now, the member, its score. For a list that lies in another slot than the row: beside each
+/// member it keeps, below zero, when that was put on it, by the server's clock.
+pub(super) static LIST: LazyLock<Lua> = LazyLock::new(|| {
+    Lua::new(&[
+        TIME,
+        "local list, now, member, score = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+         redis.call('ZREMRANGEBYSCORE', list, '(0', now)
+         redis.call('ZREMRANGEBYSCORE', list, string.format('%.0f', doubt - time), '(0')
+         redis.call('ZADD', list, 'GT', score, member)
+         redis.call('ZADD', list, string.format('%.0f', -time), '+' .. member)
+         local last = tonumber(redis.call('ZRANGE', list, -1, -1, 'WITHSCORES')[2])
+         local left = last - tonumber(now)
+         if left >= 3155760000000000 then
+           redis.call('PERSIST', list)
+         else
+           redis.call('PEXPIRE', list, string.format('%.0f', math.max(left, 0) + 60000))
+         end
+         return 1",
+    ])
+});
+
+/// KEYS: the list. ARGV: members without a row. Takes them off, but for those that were put on it lately:
+/// their rows may be on the way.
+pub(super) static MEND: LazyLock<Lua> = LazyLock::new(|| {
+    Lua::new(&[
+        TIME,
+        "for _, member in ipairs(ARGV) do
+           local listed = redis.call('ZSCORE', KEYS[1], '+' .. member)
+           if not listed or time + tonumber(listed) > doubt then
+             redis.call('ZREM', KEYS[1], member, '+' .. member)
+           end
+         end
+         return 1",
+    ])
+});
+
+/// The server's time, and for how long a member of a list is spared for being new.
+const TIME: &str = "local time = redis.call('TIME')
+time = time[1] * 1000 + math.floor(time[2] / 1000)
+local doubt = 600000
+";
 
 /// Ends the script unless the row is the one that was read.
 const COMPARE: &str = "local row = redis.call('GET', KEYS[1])

@@ -1,43 +1,62 @@
 //! The sessions of a subject: a sorted set of keys, written by the scripts that write the rows.
 //!
 //! Rows expire without taking themselves off their list. Whoever reads it does that for them; a list
-//! as a whole ends with the last absolute deadline on it.
+//! as a whole ends with the last absolute deadline on it. In a cluster, where lists lie apart from rows,
+//! `writes` says in which order they are written.
+
+use std::cmp::Reverse;
 
 use abiding::{Found, Result, StoreKey, SubjectKey, Timestamp, store::Subjects};
 use redis::{Value, cmd};
 
 use super::{
-    RedisStore,
+    HOPS, RedisStore,
+    gather::gather,
     link::Effect,
-    rows::{self, Stored},
+    rows::{self, Row, Stored},
     scripts::{self, Call},
 };
 
 impl Subjects for RedisStore {
     async fn of_subject(&self, subject: &SubjectKey, now: Timestamp) -> Result<Vec<Found>> {
         let listed = self.listed(OF, subject).await?;
-        let stored = self.rows(OF, &listed).await?;
-        let gone: Vec<_> = listed
-            .iter()
-            .zip(&stored)
-            .filter(|(_, stored)| stored.is_none())
-            .map(|(key, _)| rows::member(key))
-            .collect();
-        if !gone.is_empty() {
-            // A key never comes back, so nothing that lives is taken off here.
-            let mut remove = cmd("ZREM");
-            let remove = remove.arg(self.names.subject(subject)).arg(gone);
-            self.send(OF, remove, Effect::Once).await?;
+        let (mut found, mut seen, mut stray) = (vec![], listed.clone(), vec![]);
+        let mut open = listed.clone();
+        // A session that is moved meanwhile is looked for where it went.
+        for _ in 0..=HOPS {
+            let mut next = vec![];
+            for (key, stored) in open.iter().zip(self.rows(OF, &open).await?) {
+                // A key never comes back. What has a row may come back to this list, unless that is written later.
+                let may_stray = stored.is_none() || self.is_spread();
+                let stored = match stored {
+                    Some(stored) => self.settle(OF, key, stored, None, now).await?,
+                    None => None,
+                };
+                match stored {
+                    Some(stored) if stored.is_over(now) => {}
+                    Some(Stored {
+                        row: Row::Alias(to),
+                        ..
+                    }) if !seen.contains(&to) => next.push(to),
+                    Some(stored) if stored.subject() == Some(subject) => {
+                        found.extend(stored.into_found(*key).filter(|found| !found.frozen));
+                    }
+                    Some(_) | None if may_stray => stray.push(*key),
+                    Some(_) | None => {}
+                }
+            }
+            if next.is_empty() {
+                break;
+            }
+            seen.extend(&next);
+            open = next;
         }
-        let living = listed.into_iter().zip(stored).filter_map(|(key, stored)| {
-            let found = stored
-                .filter(|stored| !stored.is_over(now))?
-                .into_found(key)?;
-            (!found.frozen && found.record.subject == Some(*subject)).then_some(found)
-        });
-        let mut living: Vec<_> = living.collect();
-        living.sort_by_key(|found| (std::cmp::Reverse(found.record.seen), found.key));
-        Ok(living)
+        stray.retain(|key| listed.contains(key));
+        if !stray.is_empty() {
+            self.take_off(OF, subject, &stray, false).await?;
+        }
+        found.sort_by_key(|found: &Found| (Reverse(found.record.seen), found.key));
+        Ok(found)
     }
 
     async fn end_subject(
@@ -46,6 +65,9 @@ impl Subjects for RedisStore {
         except: Option<&StoreKey>,
         now: Timestamp,
     ) -> Result<usize> {
+        if self.is_spread() {
+            return self.end_across(subject, except, now).await;
+        }
         let call = Call::on(self.names.subject(subject))
             .bytes(self.names.rows())
             .bytes(subject.as_bytes().as_slice())
@@ -60,10 +82,16 @@ impl Subjects for RedisStore {
 
 impl RedisStore {
     /// The keys on the list of a subject.
-    async fn listed(&self, operation: &'static str, subject: &SubjectKey) -> Result<Vec<StoreKey>> {
+    pub(super) async fn listed(
+        &self,
+        operation: &'static str,
+        subject: &SubjectKey,
+    ) -> Result<Vec<StoreKey>> {
+        let list = self.names.subject(subject);
         let mut range = cmd("ZRANGE");
-        let range = range.arg(self.names.subject(subject)).arg(0).arg(-1);
-        let Value::Array(members) = self.send(operation, range, Effect::None).await? else {
+        range.arg(&list).arg(0).arg(-1);
+        let members = self.send(operation, &list, &range, Effect::None).await?;
+        let Value::Array(members) = members else {
             return Err(self.unexpected(operation));
         };
         let key = |member| match member {
@@ -79,14 +107,17 @@ impl RedisStore {
         operation: &'static str,
         keys: &[StoreKey],
     ) -> Result<Vec<Option<Stored>>> {
-        if keys.is_empty() {
-            return Ok(vec![]);
+        if self.is_spread() {
+            let all = keys.iter().map(|key| self.row(operation, key));
+            return gather(all).await.into_iter().collect();
         }
+        let names: Vec<_> = keys.iter().map(|key| self.names.row(key)).collect();
+        let [first, ..] = &names[..] else {
+            return Ok(vec![]);
+        };
         let mut get = cmd("MGET");
-        keys.iter().for_each(|key| {
-            get.arg(self.names.row(key));
-        });
-        match self.send(operation, &get, Effect::None).await? {
+        let rows = self.send(operation, first, get.arg(&names), Effect::None);
+        match rows.await? {
             Value::Array(rows) if rows.len() == keys.len() => rows
                 .into_iter()
                 .map(|row| self.parse(operation, row))
@@ -97,4 +128,4 @@ impl RedisStore {
 }
 
 const OF: &str = "find the sessions of a subject";
-const END: &str = "end the sessions of a subject";
+pub(super) const END: &str = "end the sessions of a subject";

@@ -3,6 +3,7 @@
 #![cfg(all(unix, feature = "redis"))]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on is over")]
 
+mod cluster;
 mod costs;
 mod crowds;
 mod failover;
