@@ -9,7 +9,7 @@
 //! |---|---|---|---|
 //! | `file` | Files in a folder | all on one machine | power loss; `kill -9` alone with `durability=process` |
 //! | `postgres` | PostgreSQL | all, on any number of machines | a crash of the server and power loss; less with `durability=lazy` or `unlogged` |
-//! | `redis` | Redis, by itself or behind Sentinels | all, on any number of machines | what the server's does: all with `appendfsync always`, a failover with `replicas=1`, else a crash loses seconds |
+//! | `redis` | Redis, by itself, behind Sentinels or as a Cluster | all, on any number of machines | what the server's does: all with `appendfsync always`, a failover with `replicas=1`, else a crash loses seconds |
 //! | `sqlite` | SQLite | all on one machine | power loss; `kill -9` alone with `durability=process` |
 //! <!-- end of table -->
 

@@ -1,4 +1,4 @@
-//! A Redis server, by itself or behind Sentinels.
+//! A Redis server, by itself or behind Sentinels; or a Redis Cluster.
 
 use abiding::store::Powers;
 
@@ -18,7 +18,7 @@ const ROOTS: UrlOption = UrlOption::new(
 
 pub(super) const KIND: Kind = Kind {
     name: "redis",
-    title: "Redis, by itself or behind Sentinels",
+    title: "Redis, by itself, behind Sentinels or as a Cluster",
     feature: Some(needs!("redis")),
     schemes: &[
         Scheme {
@@ -52,6 +52,22 @@ pub(super) const KIND: Kind = Kind {
             feature: Some(needs!("redis-tls")),
             hosts: Hosts::Several,
             options: &[SENTINEL_PASSWORD, ROOTS],
+        },
+        Scheme {
+            name: "redis+cluster",
+            example: "redis+cluster://shop:secret@one,two:7000,three/",
+            leads_to: "a Redis Cluster, of which these are some servers",
+            feature: None,
+            hosts: Hosts::Several,
+            options: &[],
+        },
+        Scheme {
+            name: "rediss+cluster",
+            example: "rediss+cluster://one,two,three/",
+            leads_to: "the same, all of them over TLS, each under the name by which the others announce it",
+            feature: Some(needs!("redis-tls")),
+            hosts: Hosts::Several,
+            options: &[ROOTS],
         },
         Scheme {
             name: "unix",
@@ -94,7 +110,7 @@ pub(super) const KIND: Kind = Kind {
         evicts: Claim::AsConfigured,
         sealed: true,
         powers: Powers::new(false, true, true),
-        trips: "read 1, read then write 2, write alone 1 or 2, new 1, sign-in 1 after a read",
+        trips: "read 1, read then write 2, write alone 1 or 2, new 1, sign-in 1 after a read (3 on a Cluster)",
     },
     open: opener!("redis", crate::redis::open_url),
 };

@@ -3,12 +3,12 @@
 //! One row for each place that tests of all stores go to: [`PLACES`]. What knows no driver opens the URL with
 //! `abiding_stores::open`, or hands it to a program.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use super::{
     Folder,
     postgres::PostgresServer,
-    redis::{RedisSentinels, RedisServer},
+    redis::{RedisCluster, RedisSentinels, RedisServer},
 };
 
 /// Every place. Those of one kind of store stand side by side.
@@ -42,6 +42,13 @@ pub static PLACES: &[Place] = &[
     Place {
         name: "redis, Sentinels, replicas=1",
         begin: || Some(Box::new(Replicated(RedisSentinels::new()?))),
+    },
+    Place {
+        name: "redis, Cluster, replicas=1",
+        begin: || {
+            let cluster = RedisCluster::with(Duration::from_secs(4))?;
+            Some(Box::new(Shared(cluster)))
+        },
     },
 ];
 
@@ -128,6 +135,24 @@ impl Standing for Replicated {
 
     fn kill(&mut self) {
         self.0.kill_primary();
+    }
+
+    fn start(&mut self) {
+        self.0.mend();
+    }
+}
+
+/// A cluster, and a store that waits for a replica.
+#[derive(Debug)]
+struct Shared(RedisCluster);
+
+impl Standing for Shared {
+    fn url(&self) -> String {
+        format!("{}?replicas=1&patience=20000", self.0.url())
+    }
+
+    fn kill(&mut self) {
+        self.0.kill_owner(0);
     }
 
     fn start(&mut self) {
