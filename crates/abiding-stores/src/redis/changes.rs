@@ -229,7 +229,7 @@ impl Store for RedisStore {
         let aliases = pursuit.passed();
         if !aliases.is_empty() {
             // An alias never becomes anything else, so nothing living is removed here.
-            self.forget_rows("delete", aliases).await?;
+            self.forget_rows("delete", &aliases).await?;
         }
         Ok(deleted)
     }

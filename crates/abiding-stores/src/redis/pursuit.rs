@@ -3,6 +3,9 @@
 //! An operation asks for the row, tries its script, and asks again where another writer was first: the
 //! script's refusal has brought the present row by then. What begins as a guess of this process is
 //! never the last word.
+//!
+//! Who comes with an old key again and again, because no answer ever arrived, moves the session each time. So an
+//! alias that leads to another alias is led on to where the session is: the chain stays short.
 
 use std::time::Duration;
 
@@ -45,9 +48,16 @@ pub(super) struct Pursuit<'a> {
     key: StoreKey,
     known: Known,
     /// The aliases that were followed.
-    passed: Vec<StoreKey>,
+    passed: Vec<Passed>,
     tries: usize,
     _turn: MutexGuard<'a, ()>,
+}
+
+/// An alias on the way.
+struct Passed {
+    key: StoreKey,
+    to: StoreKey,
+    until: Timestamp,
 }
 
 enum Known {
@@ -93,7 +103,10 @@ impl<'a> Pursuit<'a> {
                 Stored {
                     row: Row::Record(record),
                     ..
-                } => return Ok(Some(Found::new(key, record))),
+                } => {
+                    self.shorten(&key).await;
+                    return Ok(Some(Found::new(key, record)));
+                }
                 _ => break,
             }
         }
@@ -126,12 +139,16 @@ impl<'a> Pursuit<'a> {
                         ..
                     },
                 ) if !stored.is_over(self.now) => {
-                    self.passed.push(self.key);
+                    self.passed.push(Passed {
+                        key: self.key,
+                        to,
+                        until: stored.ends,
+                    });
                     self.key = to;
                     self.guess();
                 }
                 Some(stored) if stored.is_pending() => {
-                    let passed = self.passed.last().copied();
+                    let passed = self.passed.last().map(|passed| passed.key);
                     let settled = self
                         .store
                         .settle(self.operation, &self.key, stored, passed, self.now)
@@ -168,8 +185,31 @@ impl<'a> Pursuit<'a> {
     }
 
     /// The aliases on the way.
-    pub(super) fn passed(&self) -> &[StoreKey] {
-        &self.passed
+    pub(super) fn passed(&self) -> Vec<StoreKey> {
+        self.passed.iter().map(|passed| passed.key).collect()
+    }
+
+    /// Lets the first of several aliases lead to `key` at once, until the first of them is over.
+    async fn shorten(&mut self, key: &StoreKey) {
+        let until = self.passed.iter().map(|passed| passed.until).min();
+        let ([first, _, ..], Some(until)) = (&mut self.passed[..], until) else {
+            return;
+        };
+        if first.to == *key {
+            return;
+        }
+        let (old, new) = (
+            Stored::alias(first.to, first.until),
+            Stored::alias(*key, until),
+        );
+        // Once: another writer of the same alias has done so, or ended it.
+        (first.to, first.until) = (*key, until);
+        let written = self
+            .store
+            .lead_on(self.operation, &first.key, &old, &new, self.now);
+        if let Err(error) = written.await {
+            tracing::debug!(%error, "an alias leads to another one still");
+        }
     }
 
     fn guess(&mut self) {

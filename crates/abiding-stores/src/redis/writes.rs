@@ -136,7 +136,7 @@ impl RedisStore {
     ) -> Result<Outcome> {
         let stored = Stored::record(way.moved.clone());
         let from = self.call_on(way.from, way.old);
-        let left = expiry(way.left.ends, now);
+        let left = self.witnessing(way.left.ends, now);
         if !self.is_spread() {
             let call = from
                 .key(self.names.row(way.to))
@@ -162,7 +162,6 @@ impl RedisStore {
         }
         let coming = pending.insert(coming.to_bytes());
         // This is the moment when it happens.
-        let left = left.map(|millis| millis.saturating_add(SLACK.as_millis() as i64));
         let call = from.bytes(way.left.to_bytes()).expiry(left);
         let call = self.listing(call, now, &[]);
         let outcome = self.attempt(operation, &scripts::REPLACE, &call).await?;
@@ -178,6 +177,33 @@ impl RedisStore {
             confirmed?;
         }
         Ok(outcome)
+    }
+
+    /// Lets an alias lead elsewhere, if it is still `old`.
+    pub(super) async fn lead_on(
+        &self,
+        operation: &'static str,
+        key: &StoreKey,
+        old: &Stored,
+        new: &Stored,
+        now: Timestamp,
+    ) -> Result<Outcome> {
+        let call = self
+            .call_on(key, &old.to_bytes())
+            .bytes(new.to_bytes())
+            .expiry(self.witnessing(new.ends, now));
+        let call = self.listing(call, now, &[]);
+        self.attempt(operation, &scripts::REPLACE, &call).await
+    }
+
+    /// When the server may forget what a rotation left.
+    fn witnessing(&self, ends: Timestamp, now: Timestamp) -> Option<i64> {
+        let longer = if self.is_spread() {
+            SLACK.as_millis() as i64
+        } else {
+            0
+        };
+        expiry(ends, now).map(|millis| millis.saturating_add(longer))
     }
 
     /// Takes back a pending row of a rotation that did not happen. What is left of it leads nowhere.

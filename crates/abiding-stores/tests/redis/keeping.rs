@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use abiding::store::{Expect, Leave, Subjects, Sweep};
+use abiding::store::{Committed, Expect, Leave, Subjects, Sweep};
 use abiding_testkit::servers::redis::Reply;
 
 use super::*;
@@ -146,6 +146,34 @@ fn a_list_of_sessions_mends_itself() {
         assert_eq!(store.end_subject(&ada, None, at(LIFE)).await.unwrap(), 2);
         assert_eq!(server.command(&["EXISTS", &list]).integer(), 0);
     });
+}
+
+/// Whoever never hears the answer comes with the first key again, and moves the session each time.
+pub(crate) async fn moved_again_and_again(store: &RedisStore) {
+    let first = put(store, &record()).await;
+    for number in 0..30 {
+        let (to, change) = (sample::key(), set("n", &number.to_string()));
+        let leave = Leave::Alias(at(1_000 - number));
+        let moved = store.rotate(&first, &to, &change, Expect::Any, leave, at(1));
+        assert!(
+            matches!(moved.await.unwrap(), Committed::Yes(_)),
+            "{number}"
+        );
+        let found = store.load(&first, at(2)).await.unwrap().unwrap();
+        assert_eq!(found.key, to);
+        assert_eq!(sample::values(&found.record)["n"], number.to_string());
+    }
+    // No longer than any alias on the way was good for.
+    assert!(store.load(&first, at(970)).await.unwrap().is_some());
+    assert_eq!(store.load(&first, at(971)).await.unwrap(), None);
+}
+
+#[test]
+fn a_session_that_is_moved_through_its_first_key_again_and_again_is_found_by_it() {
+    let Some(server) = RedisServer::new() else {
+        return;
+    };
+    run(async { moved_again_and_again(&store(&server).await).await });
 }
 
 /// Everything that lies on the server, names and values.

@@ -209,3 +209,9 @@ fn what_the_old_key_leaves_outlives_what_is_judged_by_it_and_the_new_row_lasts()
         }
     });
 }
+
+#[test]
+fn a_session_that_is_moved_from_slot_to_slot_through_its_first_key_is_found_by_it() {
+    let Some(cluster) = &*CLUSTER else { return };
+    run(async { keeping::moved_again_and_again(&store_of(cluster).await).await });
+}
