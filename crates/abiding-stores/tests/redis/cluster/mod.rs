@@ -195,6 +195,20 @@ fn a_cluster_and_a_single_server_are_told_apart() {
 }
 
 #[test]
+#[cfg(feature = "flask")]
+fn the_sessions_of_flask_session_are_refused_where_they_cannot_be_moved() {
+    let Some(cluster) = &*CLUSTER else { return };
+    let settings = abiding::FlaskSession::new();
+    let options = RedisOptions::new(cluster.url()).patience(Duration::from_secs(60));
+    let opened = abiding_stores::flask_session::FlaskStore::redis(options, &settings);
+    let error = run(opened).map(drop).unwrap_err();
+    assert!(
+        error.to_string().contains("use one server, or Sentinels"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_user_of_a_cluster_needs_what_the_documentation_says() {
     let Some(cluster) = &*CLUSTER else { return };
     let documented = "+ping +info +config|get +get +mget +scan +zrange +zrem +del +eval +evalsha \
