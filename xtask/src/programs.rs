@@ -17,6 +17,8 @@ pub(crate) const BROWSER: &[Program] = &[
 
 /// What the tests of the stores start for themselves.
 pub(crate) const SERVERS: &[Program] = &[
+    // The server without a service: nothing is started by its installation.
+    ("mariadbd", "mariadb-server-core"),
     // The server itself is not in the path; this comes with it.
     ("pg_lsclusters", "postgresql"),
     ("openssl", "openssl"),

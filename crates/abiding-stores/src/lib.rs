@@ -8,6 +8,7 @@
 //! | feature | store | processes | survives |
 //! |---|---|---|---|
 //! | `file` | Files in a folder | all on one machine | power loss; `kill -9` alone with `durability=process` |
+//! | `mysql` | MariaDB, MySQL | all, on any number of machines | a crash of the server and power loss, unless its `innodb_flush_log_at_trx_commit` says less |
 //! | `postgres` | PostgreSQL | all, on any number of machines | a crash of the server and power loss; less with `durability=lazy` or `unlogged` |
 //! | `redis` | Redis, by itself, behind Sentinels or as a Cluster | all, on any number of machines | what the server's does: all with `appendfsync always`, a failover with `replicas=1`, else a crash loses seconds |
 //! | `sqlite` | SQLite | all on one machine | power loss; `kill -9` alone with `durability=process` |
@@ -19,6 +20,8 @@ pub mod file;
 #[cfg(feature = "flask")]
 pub mod flask_session;
 pub mod keys;
+#[cfg(feature = "mysql")]
+pub mod mysql;
 #[cfg(any(feature = "file", feature = "sqlite"))]
 mod patience;
 #[cfg(feature = "postgres")]
@@ -30,7 +33,7 @@ pub mod redis;
 mod reply;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 mod table;
 mod url;
 

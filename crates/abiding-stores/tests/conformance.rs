@@ -79,6 +79,47 @@ mod sqlite {
 }
 
 #[cfg(test)]
+#[cfg(all(unix, feature = "mysql"))]
+mod mysql {
+    use std::sync::{Arc, LazyLock, OnceLock};
+
+    use abiding_stores::mysql::MysqlStore;
+    use abiding_testkit::servers::mysql::MysqlServer;
+    use tokio::runtime::{Builder, Runtime};
+
+    /// Where all connections live.
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+        let mut runtime = Builder::new_multi_thread();
+        runtime.worker_threads(2).enable_all().build().unwrap()
+    });
+    static SERVER: OnceLock<Option<(MysqlServer, Arc<MysqlStore>)>> = OnceLock::new();
+
+    /// The store of all tests; none where there is no server.
+    fn store() -> Option<Arc<MysqlStore>> {
+        let start = || {
+            let server = MysqlServer::new()?;
+            let url = server.url(&server.database());
+            // On a thread of its own: this one runs a test, and so the runtime, already.
+            let open = || RUNTIME.block_on(MysqlStore::open(&url)).unwrap();
+            let store = std::thread::scope(|scope| scope.spawn(open).join().unwrap());
+            Some((server, Arc::new(store)))
+        };
+        let started = SERVER.get_or_init(start).as_ref();
+        started.map(|(_, store)| Arc::clone(store))
+    }
+
+    fn on_runtime<F: Future>(test: F) -> F::Output {
+        RUNTIME.block_on(test)
+    }
+
+    abiding_testkit::conformance! {
+        store: match store() { Some(store) => store, None => return },
+        powers: [scan, subjects, sweep],
+        block_on: on_runtime,
+    }
+}
+
+#[cfg(test)]
 #[cfg(feature = "postgres")]
 mod postgres {
     use std::sync::{Arc, LazyLock, OnceLock};

@@ -37,6 +37,31 @@ fn histories_on_one_sqlite_file_break_no_promise() {
     assert!(tally.acknowledged > 1_000 && tally.gone > 10, "{tally:?}");
 }
 
+#[cfg(all(unix, feature = "mysql"))]
+#[test]
+fn histories_on_one_mysql_table_break_no_promise() {
+    use std::sync::Arc;
+
+    use abiding_stores::mysql::MysqlStore;
+    use abiding_testkit::{servers::mysql::MysqlServer, walk};
+
+    let Some(server) = MysqlServer::new() else {
+        return;
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    // The walk brings an executor of its own; the connections live here.
+    let _entered = runtime.enter();
+    let url = server.url(&server.database());
+    let store = Arc::new(runtime.block_on(MysqlStore::open(&url)).unwrap());
+    let tally =
+        walk::run(60, 1, || Arc::clone(&store)).unwrap_or_else(|failure| panic!("{failure}"));
+    assert!(tally.acknowledged > 60 && tally.gone > 0, "{tally:?}");
+}
+
 #[cfg(feature = "postgres")]
 #[test]
 fn histories_on_one_postgres_table_break_no_promise() {

@@ -10,6 +10,7 @@
 mod facts;
 mod file;
 mod memory;
+mod mysql;
 mod option;
 mod postgres;
 mod redis;
@@ -29,6 +30,7 @@ use crate::StoreUrl;
 pub static STORES: &[Kind] = &[
     file::KIND,
     memory::KIND,
+    mysql::KIND,
     postgres::KIND,
     redis::KIND,
     sqlite::KIND,

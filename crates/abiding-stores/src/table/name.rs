@@ -23,6 +23,11 @@ impl TableName {
         })
     }
 
+    #[cfg(feature = "mysql")]
+    pub(crate) fn schema(&self) -> Option<&str> {
+        self.schema.as_deref()
+    }
+
     pub(crate) fn name(&self) -> &str {
         &self.name
     }

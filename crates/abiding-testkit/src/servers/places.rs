@@ -7,6 +7,7 @@ use std::{fmt, time::Duration};
 
 use super::{
     Folder,
+    mysql::MysqlServer,
     postgres::PostgresServer,
     redis::{RedisCluster, RedisSentinels, RedisServer},
 };
@@ -26,6 +27,10 @@ pub static PLACES: &[Place] = &[
                 "sessions.db",
             )))
         },
+    },
+    Place {
+        name: "mysql",
+        begin: || Some(Box::new(MysqlPlace::new()?)),
     },
     Place {
         name: "postgres",
@@ -94,6 +99,35 @@ pub trait Standing: Send + fmt::Debug {
 
     /// Starts it again, over what it had kept.
     fn start(&mut self);
+}
+
+/// A server, and a database of it.
+#[derive(Debug)]
+struct MysqlPlace {
+    server: MysqlServer,
+    database: String,
+}
+
+impl MysqlPlace {
+    fn new() -> Option<Self> {
+        let server = MysqlServer::new()?;
+        let database = server.database();
+        Some(Self { server, database })
+    }
+}
+
+impl Standing for MysqlPlace {
+    fn url(&self) -> String {
+        self.server.url(&self.database)
+    }
+
+    fn kill(&mut self) {
+        self.server.kill();
+    }
+
+    fn start(&mut self) {
+        self.server.start();
+    }
 }
 
 impl Standing for PostgresServer {
