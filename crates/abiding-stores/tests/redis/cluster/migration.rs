@@ -19,10 +19,11 @@ fn slots_that_are_moved_under_load_lose_nothing_and_fail_nobody() {
     };
     let store = Arc::new(run(store_of(&cluster)));
     let over = Arc::new(AtomicBool::new(false));
-    let (shared, ended) = run(async {
+    let (shared, list, ended) = run(async {
         let ended = put(&*store, &ada("ada")).await;
+        let list = lists(&cluster).remove(0);
         store.delete(&ended, None, at(1)).await.unwrap();
-        (put(&*store, &record()).await, ended)
+        (put(&*store, &record()).await, list, ended)
     });
     let writers: Vec<_> = (0..WRITERS)
         .map(|writer| {
@@ -48,7 +49,7 @@ fn slots_that_are_moved_under_load_lose_nothing_and_fail_nobody() {
         })
         .collect();
     // The slots of the session that all write to, and of the list that all are on, from server to server.
-    let slots = [name(&shared), lists(&cluster).remove(0)].map(|key| cluster.slot(&key));
+    let slots = [name(&shared), list].map(|key| cluster.slot(&key));
     let mut steps = 0;
     for round in 0..6 {
         for slot in slots {

@@ -195,6 +195,40 @@ fn a_cluster_and_a_single_server_are_told_apart() {
 }
 
 #[test]
+#[cfg(feature = "redis-tls")]
+fn every_server_of_a_cluster_is_trusted_by_its_certificate_alone() {
+    let Some((cluster, certificate)) = RedisCluster::secured() else {
+        return;
+    };
+    run(async {
+        let options = || RedisOptions::new(cluster.url()).patience(Duration::from_secs(60));
+        let store = options()
+            .root_certificates(&*certificate)
+            .open()
+            .await
+            .unwrap();
+        let mut keys = vec![];
+        for number in 0..24 {
+            keys.push(put(&store, &ada(&number.to_string())).await);
+        }
+        for key in &keys {
+            let (to, leave) = (sample::key(), Leave::Alias(at(100)));
+            let change = set("b", "2");
+            let moved = store.rotate(key, &to, &change, Expect::Any, leave, at(1));
+            moved.await.unwrap();
+            assert_eq!(store.load(key, at(1)).await.unwrap().unwrap().key, to);
+        }
+        let error = options().open().await.unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("a certificate that is not trusted"),
+            "{error}"
+        );
+    });
+}
+
+#[test]
 #[cfg(feature = "flask")]
 fn the_sessions_of_flask_session_are_refused_where_they_cannot_be_moved() {
     let Some(cluster) = &*CLUSTER else { return };

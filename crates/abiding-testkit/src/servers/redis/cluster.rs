@@ -2,13 +2,15 @@
 
 use std::{io, ops::RangeInclusive, time::Duration};
 
-use super::{NEED, RedisServer, Reply};
-use crate::servers::{free_port, process::pause};
+use super::{NEED, RedisServer, Reply, tls};
+use crate::servers::{Folder, free_port, process::pause};
 
 /// Six servers that end when this is dropped.
 #[derive(Debug)]
 pub struct RedisCluster {
     servers: Vec<RedisServer>,
+    /// Where their key is, if they speak TLS.
+    key: Option<Folder>,
 }
 
 impl RedisCluster {
@@ -18,7 +20,7 @@ impl RedisCluster {
     /// # Panics
     /// If the servers do not become a cluster.
     pub fn new() -> Option<Self> {
-        Self::with(Duration::from_secs(120))
+        Self::with(STEADY)
     }
 
     /// Starts one in which a server that does not answer for so long is taken for dead, and its replica
@@ -27,15 +29,39 @@ impl RedisCluster {
     /// # Panics
     /// If the servers do not become a cluster.
     pub fn with(timeout: Duration) -> Option<Self> {
+        Self::start(timeout, None)
+    }
+
+    /// Starts one whose servers speak TLS alone, with its clients and with one another, and answers their
+    /// certificate, in PEM; `None` where Redis or OpenSSL is not installed.
+    ///
+    /// # Panics
+    /// If the servers do not become a cluster.
+    pub fn secured() -> Option<(Self, Vec<u8>)> {
+        let folder = Folder::new("tls");
+        let certificate = tls::certify(&folder)?;
+        Some((Self::start(STEADY, Some(folder))?, certificate))
+    }
+
+    fn start(timeout: Duration, key: Option<Folder>) -> Option<Self> {
         NEED.find()?;
         let server = || {
+            let port = free_port();
             // The port of the bus is otherwise the other one and 10,000, which may be none.
             let bus = free_port().to_string();
+            let secured = key.as_ref().map(|folder| tls::settings(folder, port));
+            let mut secured = secured.unwrap_or_default();
+            if !secured.is_empty() {
+                let everywhere = ["--tls-cluster", "yes", "--tls-replication", "yes"];
+                secured.extend(everywhere.map(Into::into));
+            }
+            let secured: Vec<_> = secured.iter().map(String::as_str).collect();
             let cluster = ["--cluster-enabled", "yes", "--cluster-port", &bus];
             // They wait as long as this before they trust that they are a cluster, so it is short at first.
             let patience = ["--cluster-node-timeout", "2000"];
             let copying = ["--repl-diskless-sync-delay", "0", "--save", ""];
-            let server = RedisServer::with(&[&cluster[..], &patience, &copying].concat())?;
+            let settings = [&secured[..], &cluster, &patience, &copying].concat();
+            let server = RedisServer::in_folder(Folder::new("redis"), port, &settings)?;
             Some((server, bus))
         };
         let (servers, buses): (Vec<_>, Vec<_>) = (0..2 * PRIMARIES)
@@ -57,7 +83,7 @@ impl RedisCluster {
                 server.command(&["CLUSTER", "MEET", "127.0.0.1", &port, bus]);
             }
         }
-        let all = Self { servers };
+        let all = Self { servers, key };
         let (primaries, replicas) = all.servers.split_at(PRIMARIES);
         all.wait_until("every replica knows its primary", || {
             replicas.iter().zip(primaries).all(|(replica, primary)| {
@@ -80,7 +106,12 @@ impl RedisCluster {
         let [one, two, ..] = &self.servers[..] else {
             return String::new();
         };
-        format!("redis+cluster://{},{}/", one.address(), two.address())
+        let scheme = if self.key.is_some() {
+            "rediss"
+        } else {
+            "redis"
+        };
+        format!("{scheme}+cluster://{},{}/", one.address(), two.address())
     }
 
     /// The servers, primaries and replicas.
@@ -290,6 +321,8 @@ fn told(info: &str, name: &str) -> i64 {
 /// How many servers share the slots. Each has a replica.
 const PRIMARIES: usize = 3;
 const SLOTS: u16 = 16_384;
+/// Longer than any machine stalls.
+const STEADY: Duration = Duration::from_secs(120);
 
 #[cfg(test)]
 mod tests {

@@ -3,13 +3,13 @@
 mod cluster;
 mod reply;
 mod sentinels;
+mod tls;
 
 use std::{
     io,
     net::SocketAddr,
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 use super::{Folder, Need, Process, Start, free_port};
@@ -22,9 +22,6 @@ use reply::exchange;
 
 /// The program.
 pub const NEED: Need = Need::new("redis", &["redis-server", "valkey-server"], "redis-server");
-
-/// What makes certificates.
-const OPENSSL: Need = Need::new("openssl", &["openssl"], "openssl");
 
 /// A server that ends when it is dropped.
 #[derive(Debug)]
@@ -54,64 +51,13 @@ impl RedisServer {
     /// # Panics
     /// If OpenSSL makes none.
     pub fn secured() -> Option<(Self, Vec<u8>)> {
-        let openssl = OPENSSL.find()?;
         NEED.find()?;
         let folder = Folder::new("redis");
-        let made = Command::new(openssl)
-            .current_dir(folder.path())
-            .args([
-                "req",
-                "-x509",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:prime256v1",
-            ])
-            .args([
-                "-nodes",
-                "-days",
-                "2",
-                "-subj",
-                "/CN=localhost",
-                "-keyout",
-                "key",
-                "-out",
-                "certificate",
-            ])
-            .args([
-                "-addext",
-                "subjectAltName=IP:127.0.0.1",
-                "-addext",
-                "basicConstraints=critical,CA:FALSE",
-            ])
-            .output();
-        assert!(
-            made.is_ok_and(|made| made.status.success()),
-            "openssl made no certificate"
-        );
-        let certificate = std::fs::read(folder.file("certificate")).expect("it was made just now");
+        let certificate = tls::certify(&folder)?;
         let port = free_port();
-        let tls_port = port.to_string();
-        let server = Self::in_folder(
-            folder,
-            port,
-            &[
-                "--save",
-                "",
-                "--port",
-                "0",
-                "--tls-port",
-                &tls_port,
-                "--tls-auth-clients",
-                "no",
-                "--tls-cert-file",
-                "certificate",
-                "--tls-key-file",
-                "key",
-                "--tls-ca-cert-file",
-                "certificate",
-            ],
-        )?;
+        let settings = tls::settings(&folder, port);
+        let settings: Vec<_> = settings.iter().map(String::as_str).collect();
+        let server = Self::in_folder(folder, port, &[&settings[..], &["--save", ""]].concat())?;
         Some((server, certificate))
     }
 
