@@ -61,13 +61,20 @@ impl RedisSentinels {
     /// Kills the primary, and waits until another server is one.
     ///
     /// # Panics
-    /// If no Sentinel names another one within three minutes.
+    /// If most Sentinels name no other one within three minutes.
     pub fn kill_primary(&mut self) {
+        // A Sentinel that was in the middle of a failover never ends it if the server that it chose is gone.
+        self.wait_until("all Sentinels name one primary", |all| {
+            let named: Vec<_> = all.named().collect();
+            named.len() == all.sentinels.len() && named.iter().all(|port| *port == named[0])
+        });
         let port = self.primary();
         if let Some(server) = self.servers.iter_mut().find(|server| server.port == port) {
             server.kill();
         }
-        self.wait_until("there is a new primary", |all| all.primary() != port);
+        self.wait_until("there is a new primary", |all| {
+            ![0, port].contains(&all.primary())
+        });
     }
 
     /// Starts again what was killed, and waits until it follows the primary that there is now.
@@ -90,19 +97,23 @@ impl RedisSentinels {
         });
     }
 
-    /// The port of the primary, as the first Sentinel that answers knows it.
+    /// The port of the primary, as most Sentinels know it; 0 while they do not agree.
     fn primary(&self) -> u16 {
-        let asked = self.sentinels.iter().find_map(|(_, address)| {
-            self.ask(
-                *address,
-                &["SENTINEL", "GET-MASTER-ADDR-BY-NAME", Self::SERVICE],
-            )
-            .ok()
-        });
-        let port = asked
-            .and_then(|reply| reply.array().pop())
-            .map(|port| port.text());
-        port.and_then(|port| port.parse().ok()).unwrap_or(0)
+        let named: Vec<_> = self.named().collect();
+        let votes = |port: &u16| named.iter().filter(|named| *named == port).count();
+        let elected = named
+            .iter()
+            .find(|port| votes(port) * 2 > self.sentinels.len());
+        elected.copied().unwrap_or(0)
+    }
+
+    /// What each Sentinel that answers says is the port of the primary.
+    fn named(&self) -> impl Iterator<Item = u16> {
+        let ask = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", Self::SERVICE];
+        self.sentinels.iter().filter_map(move |(_, address)| {
+            let named = self.ask(*address, &ask).ok()?.array().pop()?;
+            named.text().parse().ok()
+        })
     }
 
     fn start_sentinel(&mut self, primary: &str) -> Option<()> {
