@@ -1,9 +1,13 @@
 //! The way to the server: its address, or Sentinels that know it; or some servers of a cluster, which know all.
 //!
 //! Sentinels are asked at every try to connect, one after the other, so a failover is followed as soon
-//! as the connection to the old primary breaks, or the old primary says that it is one no more.
+//! as the connection to the old primary breaks, or the old primary says that it is one no more. Each try begins with
+//! the next of them, since one that was left behind may name a server that is gone for as long as it likes.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo,
@@ -37,6 +41,8 @@ pub(super) enum Route {
     Member(Seeds, Address),
     Sentinels {
         sentinels: Vec<Client>,
+        /// How often they were asked.
+        tries: Arc<AtomicUsize>,
         service: Box<str>,
         /// For the primary, whichever it is.
         settings: RedisConnectionInfo,
@@ -140,6 +146,7 @@ impl Route {
         };
         let route = Self::Sentinels {
             sentinels: hosts.split(',').map(sentinel).collect::<RedisResult<_>>()?,
+            tries: Arc::default(),
             service: service.into(),
             settings,
             roots: roots.map(Into::into),
@@ -149,18 +156,21 @@ impl Route {
 
     /// The server to connect to now.
     pub(super) async fn client(&self) -> RedisResult<Client> {
-        let (sentinels, service, settings, roots) = match self {
+        let (sentinels, tries, service, settings, roots) = match self {
             Self::Direct(client) => return Ok(client.clone()),
             Self::Member(seeds, address) => return seeds.client(address),
             Self::Sentinels {
                 sentinels,
+                tries,
                 service,
                 settings,
                 roots,
-            } => (sentinels, service, settings, roots.as_deref()),
+            } => (sentinels, tries, service, settings, roots.as_deref()),
         };
         let mut last = RedisError::from((ErrorKind::EmptySentinelList, "no Sentinel"));
-        for sentinel in sentinels {
+        let first = tries.fetch_add(1, Ordering::Relaxed) % sentinels.len().max(1);
+        let (before, from_first) = sentinels.split_at(first);
+        for sentinel in from_first.iter().chain(before) {
             match primary(sentinel, service).await {
                 Ok(Some((host, port))) => {
                     let info = sentinel.get_connection_info().clone();

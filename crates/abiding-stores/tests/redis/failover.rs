@@ -1,15 +1,18 @@
 //! A primary that dies under load, and Sentinels that put another in its place.
 
 use std::{
+    io::{BufRead, BufReader, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    thread,
     time::Duration,
 };
 
 use abiding::store::{Committed, Expect, Subjects};
-use abiding_testkit::servers::redis::RedisSentinels;
+use abiding_testkit::servers::{free_port, redis::RedisSentinels};
 
 use super::*;
 
@@ -133,4 +136,66 @@ fn a_service_that_no_sentinel_knows_is_named_as_the_mistake() {
         assert!(error.to_string().contains("/shop"), "{error}");
         assert!(!format!("{error} {error:?}").contains("secret"));
     });
+}
+
+/// One of the Sentinels was left behind, and names a server that is gone; the next one knows better.
+#[test]
+fn a_sentinel_that_names_a_server_that_is_gone_keeps_nobody_from_the_primary() {
+    let Some(server) = RedisServer::new() else {
+        return;
+    };
+    let gone = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let (stale, right) = (sentinel_naming(gone), sentinel_naming(server.address()));
+    let url = format!("redis+sentinel://{stale},{right}/sessions");
+    run(async {
+        let store = RedisStore::open(url).await.unwrap();
+        let key = put(&store, &record()).await;
+        for _ in 0..3 {
+            server.command(&["CLIENT", "KILL", "TYPE", "normal"]);
+            assert!(store.load(&key, at(1)).await.unwrap().is_some());
+        }
+    });
+}
+
+/// Answers whatever it is asked as a Sentinel that knows this primary.
+fn sentinel_naming(primary: SocketAddr) -> SocketAddr {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            thread::spawn(move || answer_as_sentinel(&stream, primary));
+        }
+    });
+    address
+}
+
+fn answer_as_sentinel(mut stream: &TcpStream, primary: SocketAddr) -> Option<()> {
+    let mut asked = BufReader::new(stream);
+    let mut line = || {
+        let mut line = String::new();
+        let length = asked
+            .read_line(&mut line)
+            .ok()
+            .filter(|length| *length > 0)?;
+        line.truncate(length);
+        Some(line.trim_end().to_owned())
+    };
+    loop {
+        let parts: usize = line()?.strip_prefix('*')?.parse().ok()?;
+        let mut words = vec![];
+        for _ in 0..parts {
+            line()?;
+            words.push(line()?);
+        }
+        let (host, port) = (primary.ip().to_string(), primary.port().to_string());
+        let reply = match &*words[0] {
+            "SENTINEL" => format!(
+                "*2\r\n${}\r\n{host}\r\n${}\r\n{port}\r\n",
+                host.len(),
+                port.len()
+            ),
+            _ => "+OK\r\n".to_owned(),
+        };
+        stream.write_all(reply.as_bytes()).ok()?;
+    }
 }
