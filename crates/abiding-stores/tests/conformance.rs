@@ -189,41 +189,6 @@ mod redis {
 }
 
 #[cfg(test)]
-#[cfg(all(unix, feature = "flask", feature = "redis"))]
-mod flask_redis {
-    use std::sync::LazyLock;
-
-    use abiding::FlaskSession;
-    use abiding_stores::{
-        flask_session::{FlaskStore, RedisShelf},
-        redis::RedisOptions,
-    };
-    use abiding_testkit::servers::redis::RedisServer;
-    use tokio::runtime::Runtime;
-
-    static SERVER: LazyLock<Option<RedisServer>> = LazyLock::new(RedisServer::new);
-    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
-
-    async fn store() -> Option<FlaskStore<RedisShelf>> {
-        let options = RedisOptions::new(SERVER.as_ref()?.url());
-        Some(
-            FlaskStore::redis(options, &FlaskSession::new())
-                .await
-                .unwrap(),
-        )
-    }
-
-    abiding_testkit::conformance! {
-        store: {
-            let Some(store) = store().await else { return };
-            store
-        },
-        powers: [],
-        block_on: |test| RUNTIME.block_on(test),
-    }
-}
-
-#[cfg(test)]
 #[cfg(all(unix, feature = "redis"))]
 mod redis_cluster {
     use std::{sync::LazyLock, time::Duration};

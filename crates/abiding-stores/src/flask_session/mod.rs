@@ -15,7 +15,9 @@
 //!
 //! | engine | made by | where |
 //! |---|---|---|
+//! | PostgreSQL | [`FlaskStore::postgres`] | a row of the table `sessions`, as `SESSION_TYPE = "sqlalchemy"` |
 //! | Redis, Valkey | [`FlaskStore::redis`] | `SET prefix+sid … EX`, as `SESSION_TYPE = "redis"` |
+//! | SQLite | [`FlaskStore::sqlite`] | a row of the table `sessions`, as `SESSION_TYPE = "sqlalchemy"` |
 
 use std::{fmt, future::Future, time::Duration};
 
@@ -23,13 +25,18 @@ use abiding::{
     Error, ErrorKind, FlaskSession, Found, Record, Result, Store, StoreKey, Timestamp,
     compat::Dict,
     store::{
-        Capabilities, Change, Committed, Created, Deleted, Expect, Farewell, Leave, Touched,
+        Capabilities, Change, Committed, Created, Deleted, Expect, Farewell, Leave, Sweep, Swept,
+        Touched,
         flask_session::{Row, Written},
     },
 };
 
+#[cfg(feature = "postgres")]
+pub use crate::postgres::PostgresShelf;
 #[cfg(feature = "redis")]
 pub use crate::redis::RedisShelf;
+#[cfg(feature = "sqlite")]
+pub use crate::sqlite::SqliteShelf;
 
 /// Keeps sessions as Flask-Session does, on the engine that `S` stands for.
 pub struct FlaskStore<S> {
@@ -102,6 +109,13 @@ pub trait Shelf: sealed::Sealed + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Moved>> + Send;
 }
 
+/// An engine that keeps what is over until somebody sweeps it away.
+#[doc(hidden)]
+pub trait Broom: Shelf {
+    /// Removes up to `limit` of what is over.
+    fn sweep(&self, now: Timestamp, limit: usize) -> impl Future<Output = Result<Swept>> + Send;
+}
+
 /// Bytes, and when the engine says that they are over; `None` for never.
 #[derive(Clone, Debug)]
 #[doc(hidden)]
@@ -140,6 +154,10 @@ struct Place {
 impl<S: Shelf> FlaskStore<S> {
     pub(crate) fn new(settings: FlaskSession, shelf: S) -> Self {
         Self { settings, shelf }
+    }
+
+    pub(crate) fn into_shelf(self) -> S {
+        self.shelf
     }
 
     /// What lies under `key`, over or not.
@@ -360,6 +378,13 @@ impl<S: Shelf> Store for FlaskStore<S> {
             }
         }
         Err(contended("delete"))
+    }
+}
+
+/// Flask-Session has no index by expiry: a sweep looks through the table.
+impl<S: Broom> Sweep for FlaskStore<S> {
+    async fn sweep(&self, now: Timestamp, limit: usize) -> Result<Swept> {
+        self.shelf.sweep(now, limit).await
     }
 }
 

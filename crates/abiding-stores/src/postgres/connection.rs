@@ -22,7 +22,8 @@ use super::{
 /// A connection that is open, as far as is known.
 pub(super) struct Connection {
     pub(super) client: Client,
-    pub(super) statements: Statements,
+    /// None where the pool has no texts.
+    pub(super) statements: Option<Statements>,
     /// Moves the bytes, until the last who used the connection has gone.
     _task: Ending,
     /// Set once it is of no more use.
@@ -39,11 +40,11 @@ impl Connection {
         tls: &Tls,
         config: &tokio_postgres::Config,
         setup: &str,
-        texts: &Texts,
+        texts: Option<&Texts>,
     ) -> Result<Self, Failure> {
         let (client, task) = tls.connect(config).await?;
         let (_, statements) =
-            tokio::try_join!(client.batch_execute(setup), texts.prepare(&client))?;
+            tokio::try_join!(client.batch_execute(setup), prepare(texts, &client))?;
         Ok(Self {
             client,
             statements,
@@ -82,6 +83,16 @@ impl Connection {
         let silent = since != 0
             && self.opened.elapsed() > Duration::from_millis(since).saturating_add(patience);
         !(silent || self.spoilt.load(Ordering::Relaxed) || self.client.is_closed())
+    }
+}
+
+async fn prepare(
+    texts: Option<&Texts>,
+    client: &Client,
+) -> Result<Option<Statements>, tokio_postgres::Error> {
+    match texts {
+        Some(texts) => texts.prepare(client).await.map(Some),
+        None => Ok(None),
     }
 }
 

@@ -1,6 +1,9 @@
 //! One operation on its way: the questions it asks, all of them answered before one deadline.
 
+use abiding::{Error, ErrorKind};
 use tokio::time::{Instant, timeout_at};
+#[cfg(feature = "flask")]
+use tokio_postgres::types::Type;
 use tokio_postgres::{Row as Columns, SimpleQueryMessage, Statement, types::ToSql};
 
 use super::{failure::Failure, pool::Pool, statements::Statements};
@@ -34,7 +37,7 @@ impl<'a> Errand<'a> {
         let mut tries = Tries::new(again);
         loop {
             let connection = &self.pool.lease(self.deadline).await?.connection;
-            let statement = statement(&connection.statements);
+            let statement = prepared(connection.statements.as_ref().map(statement))?;
             let ask = connection.client.query(statement, parameters);
             let answer = connection
                 .answer(self.deadline, self.pool.patience, ask)
@@ -55,8 +58,29 @@ impl<'a> Errand<'a> {
         let mut tries = Tries::new(again);
         loop {
             let connection = &self.pool.lease(self.deadline).await?.connection;
-            let statement = statement(&connection.statements);
+            let statement = prepared(connection.statements.as_ref().map(statement))?;
             let ask = connection.client.execute(statement, parameters);
+            let answer = connection
+                .answer(self.deadline, self.pool.patience, ask)
+                .await;
+            if !ask_again(&mut tries, &answer) {
+                return answer;
+            }
+        }
+    }
+
+    /// Asks for rows in words that were not prepared: one round trip as well.
+    #[cfg(feature = "flask")]
+    pub(super) async fn typed(
+        &self,
+        again: Again,
+        text: &str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<Columns>, Failure> {
+        let mut tries = Tries::new(again);
+        loop {
+            let connection = &self.pool.lease(self.deadline).await?.connection;
+            let ask = connection.client.query_typed(text, parameters);
             let answer = connection
                 .answer(self.deadline, self.pool.patience, ask)
                 .await;
@@ -90,6 +114,12 @@ impl<'a> Errand<'a> {
             .await
             .map_err(|_| Failure::Late(self.pool.patience))
     }
+}
+
+fn prepared(statement: Option<&Statement>) -> Result<&Statement, Failure> {
+    let context = "the connection has none of the statements of this library's own table";
+    let missing = || Error::new(ErrorKind::Unsupported, "ask", context);
+    statement.ok_or_else(missing).map_err(Failure::from)
 }
 
 /// Whether to ask again.

@@ -43,6 +43,8 @@
 mod connection;
 mod errand;
 mod failure;
+#[cfg(feature = "flask")]
+mod flask;
 mod options;
 mod pool;
 mod questions;
@@ -66,6 +68,8 @@ use abiding::{
     },
 };
 
+#[cfg(feature = "flask")]
+pub use flask::PostgresShelf;
 pub use options::{Durability, PostgresOptions};
 
 pub(crate) use url::open_url;

@@ -175,26 +175,8 @@ impl PostgresOptions {
             patience,
             ..
         } = self;
-        let mut config = self.config.clone();
-        if config.get_application_name().is_none() {
-            config.application_name("abiding");
-        }
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(*patience);
-        }
-        if config.get_tcp_user_timeout().is_none() {
-            config.tcp_user_timeout(*patience);
-        }
-        if config.get_target_session_attrs() == TargetSessionAttrs::Any {
-            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
-        }
-        let tls = if self.tls {
-            config.ssl_mode(SslMode::Require);
-            Tls::trusting(self.roots.as_deref())?
-        } else {
-            config.ssl_mode(SslMode::Disable);
-            Tls::none()
-        };
+        let mut config = self.patient();
+        let tls = self.way(&mut config)?;
         let unlogged = *durability == Durability::Unlogged;
         let (client, _ending) = tls.connect(&config).await?;
         let standing = schema::prepare(&client, table, unlogged, self.create, place).await?;
@@ -208,12 +190,72 @@ impl PostgresOptions {
             tls,
             config,
             self.setup(),
-            Texts::new(&table.quoted('"')),
+            Some(Texts::new(&table.quoted('"'))),
             *patience,
             place.to_owned(),
             self.connections,
         );
         Ok(PostgresStore::new(pool, table.clone(), standing.is_logged))
+    }
+
+    /// How the server is reached, with what the URL did not say.
+    fn patient(&self) -> Config {
+        let Self { patience, .. } = self;
+        let mut config = self.config.clone();
+        if config.get_application_name().is_none() {
+            config.application_name("abiding");
+        }
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(*patience);
+        }
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(*patience);
+        }
+        if config.get_target_session_attrs() == TargetSessionAttrs::Any {
+            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        }
+        config
+    }
+
+    fn way(&self, config: &mut Config) -> Result<Tls, Failure> {
+        if self.tls {
+            config.ssl_mode(SslMode::Require);
+            return Ok(Tls::trusting(self.roots.as_deref())?);
+        }
+        config.ssl_mode(SslMode::Disable);
+        Ok(Tls::none())
+    }
+
+    /// Connects to a database for a table of somebody else's, which `make` makes if it may and must.
+    #[cfg(feature = "flask")]
+    pub(super) async fn open_as_it_is(self, make: &str) -> Result<PostgresStore> {
+        if tokio::runtime::Handle::try_current().is_err() {
+            return Err(unusable(
+                "a PostgreSQL store needs a tokio runtime: open it inside one",
+            ));
+        }
+        let place = self.place();
+        let opening = async {
+            let mut config = self.patient();
+            let tls = self.way(&mut config)?;
+            let (client, _ending) = tls.connect(&config).await?;
+            if self.create {
+                client.batch_execute(make).await?;
+            }
+            Ok(Pool::new(
+                tls,
+                config,
+                self.setup(),
+                None,
+                self.patience,
+                place.clone(),
+                self.connections,
+            ))
+        };
+        let opened = tokio::time::timeout(self.patience, opening).await;
+        let opened = opened.unwrap_or(Err(Failure::Late(self.patience)));
+        let pool = opened.map_err(|failure| failure.into_error("open", &place))?;
+        Ok(PostgresStore::new(pool, self.table, true))
     }
 
     /// What every connection begins with, whatever the role and the database have as their defaults.
@@ -337,7 +379,7 @@ fn divide(url: &str) -> (String, Vec<(&str, &str)>) {
     (divided, ours)
 }
 
-fn unusable(what: impl Into<Cow<'static, str>>) -> Error {
+pub(super) fn unusable(what: impl Into<Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::Unavailable, "open", what)
 }
 

@@ -22,7 +22,8 @@ pub(super) struct Pool {
     tls: Tls,
     config: tokio_postgres::Config,
     setup: String,
-    pub(super) texts: Texts,
+    /// None where somebody else's table is asked, in other words each time.
+    pub(super) texts: Option<Texts>,
     pub(super) patience: Duration,
     /// Which database this is, in words.
     pub(super) place: String,
@@ -67,7 +68,7 @@ impl Pool {
         tls: Tls,
         config: tokio_postgres::Config,
         setup: String,
-        texts: Texts,
+        texts: Option<Texts>,
         patience: Duration,
         place: String,
         connections: usize,
@@ -121,7 +122,8 @@ impl Pool {
             return Ok(connection);
         }
         self.outages.check()?;
-        let opened = Connection::open(&self.tls, &self.config, &self.setup, &self.texts).await;
+        let opened =
+            Connection::open(&self.tls, &self.config, &self.setup, self.texts.as_ref()).await;
         let connection = match opened {
             Ok(connection) => Arc::new(connection),
             Err(failure) => {

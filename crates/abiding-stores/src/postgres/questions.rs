@@ -177,10 +177,9 @@ pub(super) async fn end_subject(
 ) -> Result<usize, Failure> {
     let except = except.map_or_else(|| "NULL".into(), |key| literal(key.as_bytes()));
     // Numbers and digits of our own making: nothing in here came from a visitor.
-    let text = errand
-        .pool
-        .texts
-        .end_subject
+    let texts = errand.pool.texts.as_ref();
+    let text = texts
+        .map_or("", |texts| &texts.end_subject)
         .replace("{turn}", &turn_of(subject).to_string())
         .replace("{except}", &except)
         .replace("{subject}", &literal(subject.as_bytes()))

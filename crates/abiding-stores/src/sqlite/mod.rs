@@ -44,6 +44,8 @@
 mod changes;
 mod checkpoint;
 mod failure;
+#[cfg(feature = "flask")]
+mod flask;
 mod options;
 mod patience;
 mod readers;
@@ -71,6 +73,8 @@ use abiding::{
 };
 use rusqlite::Connection;
 
+#[cfg(feature = "flask")]
+pub use flask::SqliteShelf;
 pub use options::{Durability, SqliteOptions};
 
 pub(crate) use url::open_url;

@@ -108,6 +108,31 @@ impl SqliteOptions {
             .map_err(|failure| failure.into_error("open", &path))
     }
 
+    /// Opens a database of somebody else's, as it is: neither its journal nor its schema is ours to choose.
+    #[cfg(feature = "flask")]
+    pub(super) fn open_as_it_is(self, prepare: &str) -> Result<SqliteStore> {
+        let path = std::path::absolute(&self.path)
+            .map_err(|cause| unusable(&self.path, "has no usable name", cause))?;
+        let _turn = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
+        make(&path)?;
+        let connect = || {
+            let mut writing = self.log_copying(&path)?;
+            writing.execute_batch(prepare)?;
+            let readers = (0..self.readers).map(|_| self.reading(&path));
+            let readers = readers.collect::<Result<_, Failure>>()?;
+            let no_thread = |cause| unusable(&path, "is fine, but there is no thread", cause);
+            // Without a log there is nothing for it to do.
+            let copying = self.log_copying(&path)?;
+            let checkpointer = Checkpointer::start(&path, copying, &mut writing);
+            let checkpointer = checkpointer.map_err(no_thread)?;
+            let writer = Writer::start(&path, writing, checkpointer, self.patience);
+            let readers = Readers::new(&path, readers);
+            let writer = writer.map_err(no_thread)?;
+            Ok(SqliteStore::new(&path, self.durability, readers, writer))
+        };
+        connect().map_err(|failure: Failure| failure.into_error("open", &path))
+    }
+
     fn connect(&self, path: &Path) -> Result<SqliteStore, Failure> {
         let mut writing = self.writing(path)?;
         schema::migrate(&mut writing, path)?;

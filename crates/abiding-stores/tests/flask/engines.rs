@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+use abiding::compat::{Datetime, layout};
 use abiding::{FlaskSession, Store, Timestamp};
 
 /// An engine and the way around our store.
@@ -56,4 +58,123 @@ pub(crate) mod redis {
             self.0.command(&words);
         }
     }
+}
+
+#[cfg(feature = "sqlite")]
+pub(crate) mod sqlite {
+    use abiding_stores::{
+        flask_session::{FlaskStore, SqliteShelf},
+        sqlite::{Durability, SqliteOptions},
+    };
+    use rusqlite::{Connection, OptionalExtension};
+
+    use super::*;
+    use crate::scratch::Scratch;
+
+    pub(crate) struct Sqlite(Scratch);
+
+    pub(crate) fn engine() -> Option<Sqlite> {
+        Some(Sqlite(Scratch::new()))
+    }
+
+    impl Sqlite {
+        fn connection(&self) -> Connection {
+            let conn = Connection::open(self.0.file("app.db")).unwrap();
+            conn.busy_timeout(Duration::from_secs(5)).unwrap();
+            conn
+        }
+    }
+
+    impl Engine for Sqlite {
+        type Store = FlaskStore<SqliteShelf>;
+
+        async fn store(&self, settings: &FlaskSession) -> Self::Store {
+            let options = SqliteOptions::new(self.0.file("app.db"));
+            FlaskStore::sqlite(options.durability(Durability::Process), settings).unwrap()
+        }
+
+        fn peek(&self, name: &str, now: Timestamp) -> Option<(Vec<u8>, Duration)> {
+            let conn = self.connection();
+            let mut row = conn
+                .prepare("SELECT data, expiry FROM sessions WHERE session_id = ?1")
+                .unwrap();
+            let row = row.query_row([name], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)));
+            let (bytes, expiry) = row.optional().unwrap()?;
+            Some((bytes, left(&expiry, now)))
+        }
+
+        fn poke(&self, name: &str, bytes: &[u8], lifetime: Duration, now: Timestamp) {
+            let conn = self.connection();
+            conn.execute("DELETE FROM sessions WHERE session_id = ?1", [name])
+                .unwrap();
+            conn.execute(
+                "INSERT INTO sessions (session_id, data, expiry) VALUES (?1, ?2, ?3)",
+                (name, bytes, expiry(lifetime, now)),
+            )
+            .unwrap();
+        }
+    }
+}
+
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres {
+    use abiding_stores::{
+        flask_session::{FlaskStore, PostgresShelf},
+        postgres::PostgresOptions,
+    };
+    use abiding_testkit::servers::postgres::PostgresServer;
+
+    use super::*;
+
+    pub(crate) struct Postgres(PostgresServer);
+
+    pub(crate) fn engine() -> Option<Postgres> {
+        PostgresServer::new().map(Postgres)
+    }
+
+    impl Postgres {
+        fn sql(&self, text: &str) -> Vec<Vec<String>> {
+            self.0.sql("postgres", text)
+        }
+    }
+
+    impl Engine for Postgres {
+        type Store = FlaskStore<PostgresShelf>;
+
+        async fn store(&self, settings: &FlaskSession) -> Self::Store {
+            let options = PostgresOptions::new(&self.0.url("postgres")).unwrap();
+            FlaskStore::postgres(options, settings).await.unwrap()
+        }
+
+        fn peek(&self, name: &str, now: Timestamp) -> Option<(Vec<u8>, Duration)> {
+            let rows = self.sql(&format!(
+                "SELECT encode(data, 'hex'), expiry FROM sessions WHERE session_id = '{name}'"
+            ));
+            let row = rows.first()?;
+            Some((crate::folder::unhex(&row[0]), left(&row[1], now)))
+        }
+
+        fn poke(&self, name: &str, bytes: &[u8], lifetime: Duration, now: Timestamp) {
+            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            let expiry = expiry(lifetime, now);
+            self.sql(&format!(
+                "DELETE FROM sessions WHERE session_id = '{name}'; \
+                 INSERT INTO sessions (session_id, data, expiry) \
+                 VALUES ('{name}', decode('{hex}', 'hex'), '{expiry}')"
+            ));
+        }
+    }
+}
+
+/// A row's `expiry`, as SQLAlchemy writes it.
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+fn expiry(lifetime: Duration, now: Timestamp) -> String {
+    let micros = now.after(lifetime).as_millis() * 1_000;
+    layout::sql_expiry(Datetime::from_unix_micros(micros).unwrap()).unwrap()
+}
+
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+fn left(expiry: &str, now: Timestamp) -> Duration {
+    let micros = layout::read_sql_expiry(expiry).unwrap().unix_micros();
+    Timestamp::from_millis(micros / 1_000).since(now)
 }

@@ -16,6 +16,10 @@ mod folder;
 mod manners;
 #[path = "../../../abiding/tests/vectors/notation.rs"]
 mod notation;
+mod promises;
+#[cfg(feature = "sqlite")]
+#[path = "../../src/scratch.rs"]
+mod scratch;
 mod vectors;
 
 use std::sync::LazyLock;

@@ -300,6 +300,18 @@ fn on_redis() {
     run(all(crate::engines::redis::engine));
 }
 
+#[cfg(feature = "sqlite")]
+#[test]
+fn on_sqlite() {
+    run(all(crate::engines::sqlite::engine));
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn on_postgres() {
+    run(all(crate::engines::postgres::engine));
+}
+
 #[test]
 fn a_store_of_this_layout_wants_a_manager_that_speaks_it() {
     let error = Manager::builder(abiding::MemoryStore::new())

@@ -33,6 +33,7 @@ struct Settings {
     permanent: bool,
     id_bytes: u8,
     format: Option<Format>,
+    table: Box<str>,
 }
 
 impl FlaskSession {
@@ -45,6 +46,7 @@ impl FlaskSession {
             permanent: true,
             id_bytes: 32,
             format: Some(Format::default()),
+            table: layout::DEFAULT_TABLE.into(),
         }))
     }
 
@@ -89,6 +91,17 @@ impl FlaskSession {
     /// Writes pickles, the only format that Flask-Session before 0.7 reads. Later ones read it as well.
     pub fn pickled(self) -> Self {
         self.with(|settings| settings.format = None)
+    }
+
+    /// `SESSION_SQLALCHEMY_TABLE`, and `SESSION_SQLALCHEMY_SCHEMA` before it and a dot, if there is one: where an
+    /// SQL database keeps the sessions.
+    pub fn table(self, table: &str) -> Self {
+        self.with(|settings| settings.table = table.into())
+    }
+
+    /// The name of the table of an SQL database.
+    pub fn table_name(&self) -> &str {
+        &self.0.table
     }
 
     /// The name of a session in the store: the prefix and the session id.
@@ -170,6 +183,7 @@ impl fmt::Debug for FlaskSession {
             .field("permanent", &self.0.permanent)
             .field("id_length", &self.0.id_bytes)
             .field("format", &self.0.format)
+            .field("table", &self.0.table)
             .finish()
     }
 }

@@ -1,0 +1,113 @@
+//! Every promise of the store contract, on every engine of Flask-Session's layout.
+
+#[cfg(all(unix, feature = "redis"))]
+mod redis {
+    use std::sync::LazyLock;
+
+    use abiding::FlaskSession;
+    use abiding_stores::{
+        flask_session::{FlaskStore, RedisShelf},
+        redis::RedisOptions,
+    };
+    use abiding_testkit::servers::redis::RedisServer;
+    use tokio::runtime::Runtime;
+
+    static SERVER: LazyLock<Option<RedisServer>> = LazyLock::new(RedisServer::new);
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+
+    async fn store() -> Option<FlaskStore<RedisShelf>> {
+        let options = RedisOptions::new(SERVER.as_ref()?.url());
+        Some(
+            FlaskStore::redis(options, &FlaskSession::new())
+                .await
+                .unwrap(),
+        )
+    }
+
+    abiding_testkit::conformance! {
+        store: {
+            let Some(store) = store().await else { return };
+            store
+        },
+        powers: [],
+        block_on: |test| RUNTIME.block_on(test),
+    }
+}
+
+#[cfg(feature = "sqlite")]
+mod sqlite {
+    use std::{cell::RefCell, path::PathBuf};
+
+    use abiding::FlaskSession;
+    use abiding_stores::{
+        flask_session::{FlaskStore, SqliteShelf},
+        sqlite::{Durability, SqliteOptions},
+    };
+
+    use crate::scratch::Scratch;
+
+    thread_local! {
+        static PATH: RefCell<PathBuf> = RefCell::default();
+    }
+
+    fn store() -> FlaskStore<SqliteShelf> {
+        let options = SqliteOptions::new(PATH.with_borrow(PathBuf::clone));
+        let options = options.durability(Durability::Process);
+        FlaskStore::sqlite(options, &FlaskSession::new()).unwrap()
+    }
+
+    fn in_scratch<F: Future>(test: F) -> F::Output {
+        let scratch = Scratch::new();
+        PATH.set(scratch.file("app.db"));
+        abiding_testkit::block_on(test)
+    }
+
+    abiding_testkit::conformance! {
+        store: store(),
+        powers: [sweep],
+        block_on: in_scratch,
+    }
+}
+
+#[cfg(feature = "postgres")]
+mod postgres {
+    use std::sync::{Arc, LazyLock, OnceLock};
+
+    use abiding::FlaskSession;
+    use abiding_stores::{
+        flask_session::{FlaskStore, PostgresShelf},
+        postgres::PostgresOptions,
+    };
+    use abiding_testkit::servers::postgres::PostgresServer;
+    use tokio::runtime::{Builder, Runtime};
+
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+        let mut runtime = Builder::new_multi_thread();
+        runtime.worker_threads(2).enable_all().build().unwrap()
+    });
+    static SERVER: OnceLock<Option<(PostgresServer, Arc<FlaskStore<PostgresShelf>>)>> =
+        OnceLock::new();
+
+    fn store() -> Option<Arc<FlaskStore<PostgresShelf>>> {
+        let start = || {
+            let server = PostgresServer::new()?;
+            let options = PostgresOptions::new(&server.url("postgres")).unwrap();
+            let settings = FlaskSession::new();
+            let open = || {
+                RUNTIME
+                    .block_on(FlaskStore::postgres(options, &settings))
+                    .unwrap()
+            };
+            let store = std::thread::scope(|scope| scope.spawn(open).join().unwrap());
+            Some((server, Arc::new(store)))
+        };
+        let started = SERVER.get_or_init(start).as_ref();
+        started.map(|(_, store)| Arc::clone(store))
+    }
+
+    abiding_testkit::conformance! {
+        store: match store() { Some(store) => store, None => return },
+        powers: [sweep],
+        block_on: |test| RUNTIME.block_on(test),
+    }
+}
