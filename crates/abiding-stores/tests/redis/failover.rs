@@ -65,7 +65,7 @@ fn a_failover_under_load_loses_nothing_that_was_acknowledged_and_revives_nothing
             })
             .collect();
         while acknowledged.load(Ordering::SeqCst) < 5 {
-            std::thread::yield_now();
+            thread::yield_now();
         }
         servers.kill_primary();
         run(async {
