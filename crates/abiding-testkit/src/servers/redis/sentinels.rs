@@ -63,11 +63,8 @@ impl RedisSentinels {
     /// # Panics
     /// If most Sentinels name no other one within three minutes.
     pub fn kill_primary(&mut self) {
-        // A Sentinel that was in the middle of a failover never ends it if the server that it chose is gone.
-        self.wait_until("all Sentinels name one primary", |all| {
-            let named: Vec<_> = all.named().collect();
-            named.len() == all.sentinels.len() && named.iter().all(|port| *port == named[0])
-        });
+        // Not in the middle of a failover, which may not end if the server that was chosen is gone.
+        self.wait_until("all others follow the primary", Self::is_quiet);
         let port = self.primary();
         if let Some(server) = self.servers.iter_mut().find(|server| server.port == port) {
             server.kill();
@@ -87,14 +84,15 @@ impl RedisSentinels {
             .iter_mut()
             .filter(|server| server.process.is_none());
         killed.for_each(RedisServer::start);
-        self.wait_until("all others follow the primary", |all| {
-            // Asked for each time: on a machine that stalls, Sentinels may have chosen again.
-            let primary = all.primary();
-            all.servers
-                .iter()
-                .filter(|server| server.port != primary)
-                .all(RedisServer::follows)
-        });
+        self.wait_until("all others follow the primary", Self::is_quiet);
+    }
+
+    /// Whether most Sentinels agree on a primary, and all other servers follow it. Asked for each time: on a machine
+    /// that stalls, they may have chosen again.
+    fn is_quiet(&self) -> bool {
+        let primary = self.primary();
+        let others = self.servers.iter().filter(|server| server.port != primary);
+        primary != 0 && others.map(RedisServer::follows).all(|follows| follows)
     }
 
     /// The port of the primary, as most Sentinels know it; 0 while they do not agree.
@@ -122,7 +120,7 @@ impl RedisSentinels {
         let service = Self::SERVICE;
         let settings = format!(
             "bind 127.0.0.1\nport {port}\nsentinel monitor {service} 127.0.0.1 {primary} 2\n\
-             sentinel down-after-milliseconds {service} 2000\nsentinel failover-timeout {service} 3000\n"
+             sentinel down-after-milliseconds {service} 4000\nsentinel failover-timeout {service} 6000\n"
         );
         // It writes what it learns to this file.
         std::fs::write(folder.file("settings"), settings).expect("the folder was made just now");
