@@ -175,8 +175,9 @@ pub(super) const READ_ONLY: &str = "is a replica that only reads: give the URL o
 /// A key that is there already.
 const DUPLICATE: u16 = 1062;
 
-/// A changed row under a snapshot (MariaDB), a deadlock, a deadlock of statements (MariaDB, Galera).
-const CONFLICTS: [u16; 3] = [1020, 1213, 1614];
+/// A changed row under a snapshot (MariaDB), a deadlock, a deadlock of branches, a statement to be prepared anew, and
+/// a transaction that another member of the group overtook (MySQL).
+const CONFLICTS: [u16; 5] = [1020, 1213, 1614, 1615, 3101];
 
 /// What the server says when it goes away, or ends the connection: shutdown, killed, killed (MariaDB), aborted,
 /// idle for too long (MySQL).
@@ -206,6 +207,10 @@ const REMEDIES: &[(u16, &str)] = &[
     (
         1045,
         "refuses the password: look at the user and the password in the URL",
+    ),
+    (
+        1047,
+        "is not ready: it may be a member of a cluster that has not joined it",
     ),
     (
         1049,
@@ -260,6 +265,10 @@ const REMEDIES: &[(u16, &str)] = &[
     (1286, "has no InnoDB, which this library needs"),
     (1290, READ_ONLY),
     (1317, BUSY),
+    (
+        1461,
+        "has no room for prepared statements: raise its `max_prepared_stmt_count`",
+    ),
     (
         1665,
         "writes its binary log by statement: set its `binlog_format` to `ROW` or `MIXED`",

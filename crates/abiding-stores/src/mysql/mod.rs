@@ -23,6 +23,8 @@
 //!   [`Unavailable`](abiding::ErrorKind::Unavailable) with the remedy, within [`MysqlOptions::patience`].
 //! - **The settings of the server** do not matter: each connection chooses strict mode and `utf8mb4` for itself, and
 //!   one that may not is refused. Instants are numbers, so its time zone does not matter either.
+//! - **What the server logs** for its replicas: with `binlog_row_image = FULL` a touch logs the whole session twice,
+//!   with `MINIMAL` or `NOBLOB` a few numbers; with `binlog_format = STATEMENT` it is refused.
 //! - **The way there** is encrypted and the server known by its certificate with
 //!   [`tls`](MysqlOptions::tls), feature `mysql-tls`; in clear unless told so.
 //! - **After a fork** the child must open a store of its own: on the parent's it gets an error.

@@ -48,8 +48,10 @@ fn fresh_table() -> String {
     format!("sessions_{}", &sample::key().to_hex()[..16])
 }
 
+/// A machine that does much else at once is no failure.
 fn options(server: &MysqlServer) -> MysqlOptions {
-    MysqlOptions::new(&server.url(DATABASE)).unwrap()
+    let options = MysqlOptions::new(&server.url(DATABASE)).unwrap();
+    options.patience(Duration::from_secs(60))
 }
 
 /// A store with a table of its own, and the name of that.
@@ -313,4 +315,29 @@ async fn a_connection_whose_statement_was_refused_is_as_good_as_new() {
         ids.join(", ")
     );
     assert_eq!(server.sql("", &open), [["0"]]);
+}
+
+/// Whoever never hears the answer comes with the first key again, and moves the session each time.
+#[tokio::test]
+async fn a_session_that_is_moved_through_its_first_key_again_and_again_is_found_by_it() {
+    let Some(server) = server() else { return };
+    let (store, _) = fresh(server).await;
+    let first = begin(&store, in_seconds(60)).await;
+    let subject = sample::subject("ada");
+    for n in 0..30 {
+        let (to, n) = (sample::key(), n.to_string());
+        let change = sample::with_subject(sample::change(NOW, &[("n", &n)], &[]), Some("ada"));
+        let leave = Leave::Alias(in_seconds(30));
+        let moved = store
+            .rotate(&first, &to, &change, Expect::Any, leave, NOW)
+            .await;
+        assert!(matches!(moved.unwrap(), Committed::Yes(_)), "{n}");
+        let found = store.load(&first, NOW).await.unwrap().unwrap();
+        assert_eq!(found.key, to);
+        assert_eq!(sample::value(&found.record, "n"), Some(n));
+    }
+    let spared = store.end_subject(&subject, Some(&first), NOW).await;
+    assert_eq!(spared.unwrap(), 0);
+    store.delete(&first, None, NOW).await.unwrap();
+    assert_eq!(store.load(&first, NOW).await.unwrap(), None);
 }

@@ -212,3 +212,28 @@ async fn a_sweep_passes_over_what_somebody_holds() {
     let swept = store.sweep(in_seconds(10), 10).await.unwrap();
     assert_eq!(swept, Swept::new(1, false));
 }
+
+/// Whoever never hears the answer comes with the first key again, and moves the session each time.
+#[tokio::test]
+async fn a_session_that_is_moved_through_its_first_key_again_and_again_is_found_by_it() {
+    let Some(server) = server() else { return };
+    let (store, _) = fresh(server).await;
+    let first = begin(&store, in_seconds(60)).await;
+    let subject = sample::subject("ada");
+    for n in 0..30 {
+        let (to, n) = (sample::key(), n.to_string());
+        let change = sample::with_subject(sample::change(NOW, &[("n", &n)], &[]), Some("ada"));
+        let leave = Leave::Alias(in_seconds(30));
+        let moved = store
+            .rotate(&first, &to, &change, Expect::Any, leave, NOW)
+            .await;
+        assert!(matches!(moved.unwrap(), Committed::Yes(_)), "{n}");
+        let found = store.load(&first, NOW).await.unwrap().unwrap();
+        assert_eq!(found.key, to);
+        assert_eq!(sample::value(&found.record, "n"), Some(n));
+    }
+    let spared = store.end_subject(&subject, Some(&first), NOW).await;
+    assert_eq!(spared.unwrap(), 0);
+    store.delete(&first, None, NOW).await.unwrap();
+    assert_eq!(store.load(&first, NOW).await.unwrap(), None);
+}
