@@ -86,6 +86,9 @@ impl RedisOptions {
     /// 1, a failover to the replica that is furthest ahead, as Sentinel chooses it, loses nothing that was
     /// acknowledged. It costs no round trip of this process, and the time that replicas take: writes have a
     /// connection of their own then, on which each waits for the one before. A write that too few confirm within the patience is an error, though it is done.
+    ///
+    /// It takes one replica more to go on after a failover than to survive it: where the one that there was
+    /// has become the primary, nothing is acknowledged until another one follows it.
     pub fn replicas(mut self, replicas: u32) -> Self {
         self.replicas = replicas;
         self

@@ -76,6 +76,41 @@ fn every_kind_of_request_costs_the_round_trips_that_the_documentation_says() {
     });
 }
 
+/// With the default policy, which idles out after half an hour: one that is there all the time costs a write now and then.
+#[test]
+fn an_hour_of_steady_use_costs_a_touch_for_twenty_requests_at_most() {
+    let Some(server) = RedisServer::new() else {
+        return;
+    };
+    run(async {
+        let proxy = Proxy::to(server.address());
+        let clock = ManualClock::new();
+        let mut browser = Browser::of(store_behind(&proxy).await, &clock);
+        browser
+            .request(async |session| session.insert("a", "1").unwrap())
+            .await;
+        // The server is told the script once.
+        clock.advance(Duration::from_secs(1_200));
+        browser
+            .request(async |session| drop(session.get::<String>("a").await.unwrap()))
+            .await;
+        let (before, mut requests) = (proxy.sent(), 0);
+        while requests < 360 {
+            clock.advance(Duration::from_secs(10));
+            browser
+                .request(async |session| {
+                    assert!(session.get::<String>("a").await.unwrap().is_some());
+                })
+                .await;
+            requests += 1;
+        }
+        // One round trip for each to read; whatever is more is a touch.
+        let touches = proxy.sent() - before - requests;
+        assert!((1..=requests / 20).contains(&touches), "{touches}");
+        println!("{touches} touches for {requests} requests");
+    });
+}
+
 #[test]
 fn a_write_that_another_process_interrupted_costs_one_more_trip_and_loses_nothing() {
     let Some(server) = RedisServer::new() else {
