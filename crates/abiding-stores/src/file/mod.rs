@@ -54,6 +54,8 @@ mod agenda;
 mod changes;
 mod disk;
 mod failure;
+#[cfg(feature = "flask")]
+mod flask;
 mod folder;
 mod locks;
 mod options;
@@ -76,6 +78,8 @@ use abiding::{
     },
 };
 
+#[cfg(feature = "flask")]
+pub use flask::{Cachelib, FileShelf};
 pub use options::{Durability, FileOptions};
 pub(crate) use url::open_url;
 

@@ -57,6 +57,11 @@ impl FileOptions {
         }
     }
 
+    #[cfg(feature = "flask")]
+    pub(super) fn into_parts(self) -> (PathBuf, Durability, Duration, usize) {
+        (self.path, self.durability, self.patience, self.threads)
+    }
+
     /// What an acknowledged write survives; [`Durability::Power`] unless told otherwise.
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;

@@ -15,6 +15,7 @@
 //!
 //! | engine | made by | where |
 //! |---|---|---|
+//! | files | [`FlaskStore::files`] | cachelib's files, as `SESSION_TYPE = "filesystem"` |
 //! | PostgreSQL | [`FlaskStore::postgres`] | a row of the table `sessions`, as `SESSION_TYPE = "sqlalchemy"` |
 //! | Redis, Valkey | [`FlaskStore::redis`] | `SET prefix+sid … EX`, as `SESSION_TYPE = "redis"` |
 //! | SQLite | [`FlaskStore::sqlite`] | a row of the table `sessions`, as `SESSION_TYPE = "sqlalchemy"` |
@@ -31,6 +32,8 @@ use abiding::{
     },
 };
 
+#[cfg(feature = "file")]
+pub use crate::file::{Cachelib, FileShelf};
 #[cfg(feature = "postgres")]
 pub use crate::postgres::PostgresShelf;
 #[cfg(feature = "redis")]
@@ -156,6 +159,7 @@ impl<S: Shelf> FlaskStore<S> {
         Self { settings, shelf }
     }
 
+    #[cfg(feature = "sqlite")]
     pub(crate) fn into_shelf(self) -> S {
         self.shelf
     }

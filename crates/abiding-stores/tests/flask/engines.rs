@@ -4,7 +4,7 @@ use std::time::Duration;
 
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 use abiding::compat::{Datetime, layout};
-use abiding::{FlaskSession, Store, Timestamp};
+use abiding::{FlaskSession, Store, Timestamp, compat::Dict};
 
 /// An engine and the way around our store.
 pub(crate) trait Engine: Send + Sync {
@@ -12,6 +12,15 @@ pub(crate) trait Engine: Send + Sync {
 
     /// The store of an application with these settings.
     async fn store(&self, settings: &FlaskSession) -> Self::Store;
+
+    /// The bytes that Flask-Session would store for a map.
+    fn encode(&self, settings: &FlaskSession, dict: &Dict) -> Vec<u8> {
+        settings.encode(dict).unwrap()
+    }
+
+    fn decode(&self, settings: &FlaskSession, bytes: &[u8]) -> Dict {
+        settings.decode(bytes).unwrap()
+    }
 
     /// The bytes under a name, and how long they have left.
     fn peek(&self, name: &str, now: Timestamp) -> Option<(Vec<u8>, Duration)>;
@@ -177,4 +186,80 @@ fn expiry(lifetime: Duration, now: Timestamp) -> String {
 fn left(expiry: &str, now: Timestamp) -> Duration {
     let micros = layout::read_sql_expiry(expiry).unwrap().unix_micros();
     Timestamp::from_millis(micros / 1_000).since(now)
+}
+
+#[cfg(feature = "file")]
+pub(crate) mod files {
+    use std::fs;
+
+    use abiding::compat::{
+        cachelib::{Header, NameHash, file_name, join, split},
+        pickle,
+    };
+    use abiding_stores::{
+        file::{Durability, FileOptions},
+        flask_session::{Cachelib, FileShelf, FlaskStore},
+    };
+
+    use super::*;
+    use crate::scratch::Scratch;
+
+    pub(crate) struct Files {
+        scratch: Scratch,
+        pub(crate) cachelib: Cachelib,
+        pub(crate) hash: NameHash,
+        pub(crate) header: Header,
+    }
+
+    pub(crate) fn engine() -> Option<Files> {
+        Some(of(Cachelib::V0_16, NameHash::Sha256, Header::Binary))
+    }
+
+    pub(crate) fn of(cachelib: Cachelib, hash: NameHash, header: Header) -> Files {
+        let scratch = Scratch::new();
+        Files {
+            scratch,
+            cachelib,
+            hash,
+            header,
+        }
+    }
+
+    impl Files {
+        pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
+            self.scratch.file(name)
+        }
+    }
+
+    impl Engine for Files {
+        type Store = FlaskStore<FileShelf>;
+
+        async fn store(&self, settings: &FlaskSession) -> Self::Store {
+            let options = FileOptions::new(self.scratch.path());
+            let options = options.durability(Durability::Process);
+            FlaskStore::files(options, self.cachelib, settings).unwrap()
+        }
+
+        fn encode(&self, _: &FlaskSession, dict: &Dict) -> Vec<u8> {
+            pickle::write(dict).unwrap()
+        }
+
+        fn decode(&self, _: &FlaskSession, bytes: &[u8]) -> Dict {
+            pickle::read(bytes).unwrap()
+        }
+
+        fn peek(&self, name: &str, now: Timestamp) -> Option<(Vec<u8>, Duration)> {
+            let path = self.scratch.file(&file_name(name, self.hash));
+            let bytes = fs::read(path).ok()?;
+            let (expires, pickle) = split(&bytes).unwrap();
+            let ends = Timestamp::from_millis(i64::from(expires) * 1_000);
+            Some((pickle.to_vec(), ends.since(now)))
+        }
+
+        fn poke(&self, name: &str, bytes: &[u8], lifetime: Duration, now: Timestamp) {
+            let expires = now.after(lifetime).as_millis() / 1_000;
+            let bytes = join(expires.try_into().unwrap(), self.header, bytes);
+            fs::write(self.scratch.file(&file_name(name, self.hash)), bytes).unwrap();
+        }
+    }
 }

@@ -17,7 +17,7 @@ mod manners;
 #[path = "../../../abiding/tests/vectors/notation.rs"]
 mod notation;
 mod promises;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "file", feature = "sqlite"))]
 #[path = "../../src/scratch.rs"]
 mod scratch;
 mod vectors;

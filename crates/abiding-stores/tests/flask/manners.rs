@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use abiding::{
     ErrorKind, FlaskSession, Manager, Standing, Timestamp,
-    compat::{Value, msgpack, signer::Secrets},
+    compat::{Dict, Value, signer::Secrets},
 };
 use abiding_testkit::ManualClock;
 
@@ -43,17 +43,21 @@ impl<E: Engine> House<E> {
         Some(self.engine.peek(&name, self.clock_now())?.0)
     }
 
+    fn map(&self, sid: &str) -> Dict {
+        self.engine.decode(&self.settings, &self.peek(sid).unwrap())
+    }
+
     fn clock_now(&self) -> Timestamp {
         self.manager.now()
     }
 
     fn poke(&self, sid: &str, pairs: &[(&str, Value)]) {
-        let mut dict = abiding::compat::Dict::new();
+        let mut dict = Dict::new();
         for (key, value) in pairs {
             dict.insert(key, value.clone());
         }
         let name = format!("{}{sid}", self.settings.name_prefix());
-        let bytes = msgpack::write(&dict).unwrap();
+        let bytes = self.engine.encode(&self.settings, &dict);
         self.engine.poke(
             &name,
             &bytes,
@@ -128,8 +132,7 @@ async fn types_and_flashes_stay<E: Engine>(house: &House<E>) {
     let mut browser = Browser::with(&house.manager, "types");
     let flash = async |session: &abiding::Session| session.flash("error", "no").await.unwrap();
     browser.request(flash).await;
-    let stored = msgpack::read(&house.peek("types").unwrap()).unwrap();
-    let stored = stored.as_dict().unwrap();
+    let stored = house.map("types");
     assert_eq!(stored.get("raw"), Some(&Value::Bytes(b"\xff".to_vec())));
     let flashes = stored.get("_flashes").unwrap();
     assert_eq!(
@@ -187,8 +190,7 @@ async fn parallel_tabs_follow_a_new_id<E: Engine>(house: &House<E>) {
         .await;
     assert_eq!((dict.len(), dict.get("cart")), (2, Some(&3_i64.into())));
     // Flask-Session, which knows of no aliases, finds a session without values.
-    let left = msgpack::read(&house.peek("tabs").unwrap()).unwrap();
-    assert_eq!(left.as_dict().unwrap().get("cart"), None);
+    assert_eq!(house.map("tabs").get("cart"), None);
     first
         .request(async |session| session.login("ada").unwrap())
         .await;
@@ -217,8 +219,7 @@ async fn fifty_requests_at_once_keep_fifty_keys<E: Engine>(house: &House<E>) {
     while let Some(done) = tasks.join_next().await {
         done.unwrap();
     }
-    let stored = msgpack::read(&house.peek("crowd").unwrap()).unwrap();
-    let stored = stored.as_dict().unwrap();
+    let stored = house.map("crowd");
     assert_eq!(stored.len(), 52);
     assert_eq!(stored.get("count"), Some(&50_i64.into()));
 }
@@ -306,6 +307,12 @@ fn on_sqlite() {
     run(all(crate::engines::sqlite::engine));
 }
 
+#[cfg(feature = "file")]
+#[test]
+fn on_files() {
+    run(all(crate::engines::files::engine));
+}
+
 #[cfg(feature = "postgres")]
 #[test]
 fn on_postgres() {
@@ -324,4 +331,33 @@ fn a_store_of_this_layout_wants_a_manager_that_speaks_it() {
         let builder = Manager::builder(abiding::MemoryStore::new());
         assert!(builder.flask_session(wrong).build().is_err());
     }
+}
+
+/// A session that an older cachelib named by MD5 is found, changed where it lies, and ended; and cachelib is
+/// told that it has one file less.
+#[cfg(feature = "file")]
+#[test]
+fn files_of_both_names_are_found() {
+    use abiding::compat::cachelib::{Header, NameHash, count_name};
+    use abiding_stores::flask_session::Cachelib;
+
+    use crate::engines::files;
+
+    let old = files::of(Cachelib::V0_16, NameHash::Md5, Header::Binary);
+    let count = old.path(&count_name(NameHash::Md5));
+    let counted = |number: u8| [&b"\0\0\0\0\x80\x05K"[..], &[number], b"."].concat();
+    run(async {
+        let house = House::new(old, settings()).await;
+        std::fs::write(&count, counted(7)).unwrap();
+        house.poke("older", &[("a", 1_i64.into())]);
+        let mut browser = Browser::with(&house.manager, "older");
+        browser
+            .request(async |session| session.insert("b", &2).unwrap())
+            .await;
+        assert_eq!(house.map("older").len(), 2);
+        assert_eq!(std::fs::read(&count).unwrap(), counted(7));
+        browser.request(async |session| session.logout()).await;
+        assert_eq!(house.peek("older"), None);
+        assert_eq!(std::fs::read(&count).unwrap(), counted(6));
+    });
 }

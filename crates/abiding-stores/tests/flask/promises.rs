@@ -111,3 +111,40 @@ mod postgres {
         block_on: |test| RUNTIME.block_on(test),
     }
 }
+
+#[cfg(feature = "file")]
+mod files {
+    use std::{cell::RefCell, path::PathBuf};
+
+    use abiding::FlaskSession;
+    use abiding_stores::{
+        file::{Durability, FileOptions},
+        flask_session::{Cachelib, FileShelf, FlaskStore},
+    };
+
+    use crate::scratch::Scratch;
+
+    thread_local! {
+        static PATH: RefCell<PathBuf> = RefCell::default();
+    }
+
+    fn store() -> FlaskStore<FileShelf> {
+        let options = FileOptions::new(PATH.with_borrow(PathBuf::clone));
+        let options = options.durability(Durability::Process);
+        FlaskStore::files(options, Cachelib::V0_16, &FlaskSession::new()).unwrap()
+    }
+
+    fn in_scratch<F: Future>(test: F) -> F::Output {
+        let scratch = Scratch::new();
+        PATH.set(scratch.file("sessions"));
+        abiding_testkit::block_on(test)
+    }
+
+    // Without the sweep's promises: a file says its end in whole seconds, so what tells its end itself is
+    // kept a minute longer.
+    abiding_testkit::conformance! {
+        store: store(),
+        powers: [],
+        block_on: in_scratch,
+    }
+}

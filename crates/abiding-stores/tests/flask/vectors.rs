@@ -164,3 +164,47 @@ fn postgres_is_read_and_written_as_every_version_does() {
         rows(&engine, "postgresql");
     }
 }
+
+#[cfg(feature = "file")]
+#[test]
+fn files_are_read_and_written_as_every_cachelib_does() {
+    use abiding::compat::cachelib::{Header, NameHash, file_name, split};
+    use abiding_stores::flask_session::Cachelib;
+
+    for (file, cachelib, hash, header) in [
+        (
+            "cachelib_0060.json",
+            Cachelib::V0_6,
+            NameHash::Md5,
+            Header::Pickled,
+        ),
+        (
+            "cachelib_0102.json",
+            Cachelib::V0_15,
+            NameHash::Md5,
+            Header::Binary,
+        ),
+        (
+            "cachelib_0170.json",
+            Cachelib::V0_16,
+            NameHash::Sha256,
+            Header::Binary,
+        ),
+    ] {
+        let engine = crate::engines::files::of(cachelib, hash, header);
+        File::open(file).each("cases", |case| {
+            let key = text(case, "key");
+            let Some(sid) = key.strip_prefix("session:") else {
+                panic!("{key} is no session's");
+            };
+            assert_eq!(file_name(key, hash), text(case, "file_name"));
+            let stored = crate::folder::bytes(text(case, "file"));
+            let mut case = case.clone();
+            case["sid"] = sid.into();
+            case["format"] = "pickle".into();
+            case["lifetime_s"] = 3_600.into();
+            run(check(&engine, &case, split(&stored).unwrap().1));
+            Verdict::Passed
+        });
+    }
+}

@@ -53,16 +53,7 @@ impl Entry {
 
     /// Reads a file, whichever cachelib wrote it. cachelib's own count of files is no session.
     pub fn read(bytes: &[u8]) -> Result<Self> {
-        // A pickle begins with 80 and its protocol: behind four bytes, or at once.
-        let (expires, rest) = match bytes {
-            [a, b, c, d, rest @ ..] if matches!(rest, [0x80, 2..=5, ..]) => {
-                (u32::from_le_bytes([*a, *b, *c, *d]), rest)
-            }
-            _ => {
-                let (expires, end) = pickle::read_first(bytes)?;
-                (whole_seconds(&expires)?, &bytes[end..])
-            }
-        };
+        let (expires, rest) = split(bytes)?;
         Ok(Self {
             expires,
             session: pickle::read(rest)?,
@@ -71,12 +62,7 @@ impl Entry {
 
     /// The file's bytes. The pickle is in protocol 4, which every supported Python reads.
     pub fn write(&self, header: Header) -> Result<Vec<u8>> {
-        let mut bytes = match header {
-            Header::Binary => self.expires.to_le_bytes().to_vec(),
-            Header::Pickled => pickled_number(self.expires),
-        };
-        bytes.extend(pickle::write(&self.session)?);
-        Ok(bytes)
+        Ok(join(self.expires, header, &pickle::write(&self.session)?))
     }
 
     /// Whether cachelib would still return it: until and with the second of expiry.
@@ -98,6 +84,47 @@ impl Entry {
     pub fn into_session(self) -> Dict {
         self.session
     }
+}
+
+/// The second with which a file ends, 0 for never, and the pickle behind it. Whichever cachelib wrote it.
+pub fn split(bytes: &[u8]) -> Result<(u32, &[u8])> {
+    // A pickle begins with 80 and its protocol: behind four bytes, or at once.
+    match bytes {
+        [a, b, c, d, rest @ ..] if matches!(rest, [0x80, 2..=5, ..]) => {
+            Ok((u32::from_le_bytes([*a, *b, *c, *d]), rest))
+        }
+        _ => {
+            let (expires, end) = pickle::read_first(bytes)?;
+            Ok((whole_seconds(&expires)?, &bytes[end..]))
+        }
+    }
+}
+
+/// A file of a pickle that ends with this second, 0 for never.
+pub fn join(expires: u32, header: Header, pickle: &[u8]) -> Vec<u8> {
+    let mut bytes = match header {
+        Header::Binary => expires.to_le_bytes().to_vec(),
+        Header::Pickled => pickled_number(expires),
+    };
+    bytes.extend_from_slice(pickle);
+    bytes
+}
+
+/// The file that says how many sessions cachelib believes there are.
+pub fn count_name(hash: NameHash) -> String {
+    file_name(COUNT_KEY, hash)
+}
+
+/// That count with one session less; nothing if the bytes are no such count.
+///
+/// cachelib removes the oldest sessions where it believes that there are too many. Whoever removes one
+/// has to say so; a count that is too low does no harm.
+pub fn count_less_one(bytes: &[u8]) -> Option<Vec<u8>> {
+    let (_, rest) = split(bytes).ok()?;
+    let (count, _) = pickle::read_first(rest).ok()?;
+    let fewer = whole_seconds(&count).ok()?.checked_sub(1)?;
+    let head = &bytes[..bytes.len() - rest.len()];
+    Some([head, &pickled_number(fewer)].concat())
 }
 
 /// The name of the file for a store key, which is the prefix and the session id.
@@ -167,6 +194,20 @@ fn pickled_number(number: u32) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_count_is_counted_down_to_nothing() {
+        let five = b"\0\0\0\0\x80\x05K\x02.".to_vec();
+        let four = count_less_one(&five).unwrap();
+        assert_eq!(four, b"\0\0\0\0\x80\x05K\x01.");
+        let none = count_less_one(&four).unwrap();
+        assert_eq!(count_less_one(&none), None);
+        assert_eq!(count_less_one(b"no count"), None);
+        assert_eq!(
+            count_less_one(b"\x80\x05K\0.\x80\x05K\x07.").unwrap(),
+            b"\x80\x05K\0.\x80\x05K\x06."
+        );
+    }
 
     #[test]
     fn an_entry_is_live_until_and_with_its_second() {
