@@ -19,6 +19,7 @@ on_each_store![
     a_second_renewal_through_the_alias_makes_no_third_id,
     a_second_sign_in_from_the_snapshot_keeps_the_form,
     a_session_that_is_over_cannot_be_elevated,
+    what_follows_a_renewal_apart_is_not_seen_through_the_old_id,
     a_snapshot_signs_nobody_in,
     a_sign_in_after_an_end_begins_a_session_of_its_own,
     a_slow_renewal_of_an_ended_session_brings_no_cookie_back,
@@ -239,6 +240,32 @@ async fn the_privileges_of_an_elevation_are_not_seen_through_the_old_id(stage: S
     assert_eq!(renewed.set_cookie(), None);
     stage.clock.advance(5 * MINUTE);
     assert_eq!(stage.request(&browser, who).await.text(), "ada");
+}
+
+/// An application that keeps who is signed in among its values is as safe from planted ids.
+async fn what_follows_a_renewal_apart_is_not_seen_through_the_old_id(stage: Stage) {
+    let mut browser = form(&stage).await;
+    let planted = browser.clone();
+    let sign_in = |session: Session| async move {
+        session.renew_apart();
+        session.insert("user", "ada")?;
+        session
+            .update("visits", |visits: Option<u32>| visits.unwrap_or(0) + 1)
+            .await?;
+        Ok(())
+    };
+    stage.visit(&mut browser, sign_in).await.text();
+    assert_eq!(stage.shown(&planted).await, "form=\"typed\"");
+    assert_eq!(
+        stage.shown(&browser).await,
+        "form=\"typed\" user=\"ada\" visits=1"
+    );
+    // Without a session there is nothing to renew.
+    let alone = |session: Session| async move { Ok(session.renew_apart()) };
+    assert_eq!(
+        stage.request(&Browser::new(), alone).await.set_cookie(),
+        None
+    );
 }
 
 async fn a_session_that_is_over_cannot_be_elevated(stage: Stage) {

@@ -8,7 +8,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{
-    Dict, Int, MAX_DEPTH, Value,
+    Datetime, Dict, Int, MAX_DEPTH, Value, http_date,
     json_text::{Dialect, read_json, write_float, write_msgspec_text, write_python_text},
     pickle,
     tagged::{Known, corrupt, untag},
@@ -91,6 +91,10 @@ fn spell(out: &mut String, value: &Value, depth: usize) -> Result<()> {
         Value::Markup(text) if text.as_str().is_some() => {
             tag(out, " m", text.as_str().unwrap_or_default());
         }
+        // Flask's own tag, where it says all there is to say.
+        Value::Datetime(moment) if is_plain(*moment) => {
+            tag(out, " d", &http_date(*moment).unwrap_or_default());
+        }
         Value::Ext(code, bytes) => {
             out.push_str(&format!(
                 "{{\" x\":[{code},\"{}\"]}}",
@@ -104,6 +108,12 @@ fn spell(out: &mut String, value: &Value, depth: usize) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether a moment is of UTC and of a whole second, in a year of four digits.
+fn is_plain(moment: Datetime) -> bool {
+    let (time, (year, ..)) = (moment.time, moment.date.parts());
+    time.offset() == Some(0) && time.parts().3 == 0 && !time.fold() && year >= 1_000
 }
 
 fn has_text_keys(dict: &Dict) -> bool {

@@ -6,8 +6,8 @@
 //! 1. Who does not look at the session causes nothing: no I/O, no header.
 //! 2. What was ended in this request is ended first; whatever is written after that is a new session.
 //! 3. A session begins when something is set and there is none, under an id that nobody had before.
-//! 4. Signing in takes a new id and leaves a frozen snapshot under the old one; a renewal or an
-//!    elevation takes a new id and leaves an alias. Signing in where there is nothing left to move
+//! 4. Signing in takes a new id and leaves a frozen snapshot under the old one, and so does a renewal
+//!    apart; a renewal or an elevation takes a new id and leaves an alias. Signing in where there is nothing left to move
 //!    begins a session, since it rests on fresh credentials; nothing else ever does so, and an
 //!    elevation without a session fails the request.
 //! 5. A change is committed as a change. One that changes nothing is none.
@@ -140,13 +140,13 @@ impl State {
         self.ambiguous = false;
     }
 
-    /// Whether a session is to get a new id with a subject, and what is written from now on is for that.
+    /// Whether a session is to get a new id, and what is written from now on is for that alone.
     pub(crate) fn signs_in(&self) -> bool {
         let has_id = matches!(
             self.known,
             Known::Live(Some(_), _) | Known::Unread(_) | Known::Unopened(_)
         );
-        has_id && self.fate == Fate::SignIn
+        has_id && matches!(self.fate, Fate::SignIn | Fate::RenewApart)
     }
 
     /// Whether the session that this was asked of is still the one of this request.
@@ -286,6 +286,8 @@ pub(crate) enum Fate {
     Keep,
     /// A new id with the same privileges.
     Renew,
+    /// A new id, and what is written with it is nothing for whoever holds the old one.
+    RenewApart,
     /// A new id and a subject.
     SignIn,
 }
@@ -372,7 +374,7 @@ fn step(policy: &Policy, state: &State, now: Timestamp) -> Step {
         (Known::Nobody | Known::Ended(_), _) => Step::Nothing,
         (
             Known::Live(..) | Known::Unread(_) | Known::Unvouched(_),
-            Fate::SignIn | Fate::Elevate,
+            Fate::SignIn | Fate::Elevate | Fate::RenewApart,
         ) => Step::Rotate,
         // Whoever came through an alias or a snapshot was overtaken by another renewal: one is enough.
         (Known::Live(_, live), Fate::Renew) if live.moved || live.frozen => commit_if(changed),

@@ -84,6 +84,10 @@ fn renew(state: &mut State) {
     state.fate = Fate::Renew;
 }
 
+fn renew_apart(state: &mut State) {
+    state.fate = Fate::RenewApart;
+}
+
 fn elevate(state: &mut State) {
     state.fate = Fate::Elevate;
     state.edit.elevated_until = Some(Some(Timestamp::MAX));
@@ -198,7 +202,7 @@ fn a_touch_asks_for_the_idle_timeout_of_the_session_itself() {
 
 #[test]
 fn signing_in_renewing_and_elevating_take_a_new_id() {
-    for act in [sign_in as fn(&mut State), renew, elevate] {
+    for act in [sign_in as fn(&mut State), renew, renew_apart, elevate] {
         check(read(|_| {}), 0, act, "store: rotate, cookie: set");
         check(
             Known::Unread(credential()),

@@ -76,6 +76,40 @@ impl Key {
         Self::from_bytes(bytes)
     }
 
+    /// The key that belongs to the secret of another framework, Flask's `SECRET_KEY` say, so that
+    /// every host of an application has the same one: HKDF-SHA256 (RFC 5869) of its bytes. Nothing is
+    /// added to its strength.
+    ///
+    /// ```
+    /// use abiding::Key;
+    ///
+    /// let key = Key::from_secret("4c1e1b6e0f5c9a37b2d8f2a4a6f7d0935d1c2ce78e9b")?;
+    /// assert!(Key::from_secret("dev").is_err());
+    /// # Ok::<(), abiding::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ConfigError::Key`] for a secret of fewer than 16 bytes, of few distinct ones, and one with the
+    /// words of a placeholder in it.
+    pub fn from_secret(secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        let problem = if secret.as_ref().len() < 16 {
+            "is made from a secret of fewer than 16 bytes, which can be guessed"
+        } else if known::is_guessable(secret.as_ref()) {
+            "is made from a secret that is known or can be guessed"
+        } else {
+            return Ok(Self::danger_from_secret(secret));
+        };
+        Err(ConfigError::Key {
+            problem,
+            remedy: "make a secret with `python -c 'import secrets; print(secrets.token_hex(32))'`",
+        })
+    }
+
+    /// The same without a look at the secret: for development on this machine.
+    pub fn danger_from_secret(secret: impl AsRef<[u8]>) -> Self {
+        Self(expand(secret.as_ref(), b"application secret"))
+    }
+
     /// The key as text, to be written into a key file and nowhere else.
     pub fn reveal(&self) -> Zeroizing<String> {
         Zeroizing::new(base64url::encode(&self.0))
@@ -183,7 +217,7 @@ impl RingKey {
     }
 }
 
-fn expand<const N: usize>(key: &[u8; Key::LEN], label: &[u8]) -> [u8; N] {
+fn expand<const N: usize>(key: &[u8], label: &[u8]) -> [u8; N] {
     struct Len(usize);
     impl hkdf::KeyType for Len {
         fn len(&self) -> usize {
@@ -260,6 +294,31 @@ mod tests {
                 .id(),
             plain.id()
         );
+    }
+
+    #[test]
+    fn secrets_that_can_be_guessed_make_no_key() {
+        for weak in [
+            "",
+            "dev",
+            "0123456789abcde",
+            "aaaaaaaaaaaaaaaaaaaaaaaa",
+            "dev-secret-key-change-in-production",
+            "please CHANGE-ME, whoever you are",
+        ] {
+            let error = Key::from_secret(weak).unwrap_err().to_string();
+            assert!(error.contains("token_hex"), "{error}");
+        }
+    }
+
+    /// KR-1: a secret leads to the same key in every release, text and bytes alike.
+    #[test]
+    fn the_key_of_a_secret_is_stable() {
+        let secret = "192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf";
+        let key = Key::from_secret(secret).unwrap();
+        assert_eq!(key.id().to_string(), "4cd8f49e");
+        let same = Key::danger_from_secret(secret.as_bytes());
+        assert_eq!(key.reveal(), same.reveal());
     }
 
     /// KR-1: the derivation is part of the format, so its bytes are pinned.

@@ -45,6 +45,17 @@ pub(super) fn is_phrase(text: &str) -> bool {
         || WORDS.iter().any(|word| folded.contains(word))
 }
 
+/// Whether a framework's secret, which may be any text, shows that a person wrote it: few distinct
+/// characters, or the words of a placeholder.
+pub(super) fn is_guessable(secret: &[u8]) -> bool {
+    let letters = secret.iter().filter(|byte| byte.is_ascii_alphabetic());
+    let folded: String = letters
+        .map(|byte| char::from(byte.to_ascii_lowercase()))
+        .collect();
+    // Of 32 random hexadecimal digits fewer than 6 are distinct once in 10^12 secrets.
+    distinct(secret.iter().copied()) < 6 || WORDS.iter().any(|word| folded.contains(word))
+}
+
 fn distinct(values: impl Iterator<Item = u8>) -> usize {
     let mut seen = [false; 256];
     values.for_each(|value| seen[usize::from(value)] = true);

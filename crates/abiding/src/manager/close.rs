@@ -485,10 +485,9 @@ impl Shared {
         let mut meta = meta.clone();
         work.asked.edit.apply(&mut meta);
         let until = now.after(self.grace);
-        let leave = if work.asked.fate == Fate::SignIn {
-            Leave::Snapshot(until)
-        } else {
-            Leave::Alias(until)
+        let leave = match work.asked.fate {
+            Fate::SignIn | Fate::RenewApart => Leave::Snapshot(until),
+            Fate::Elevate | Fate::Keep | Fate::Renew => Leave::Alias(until),
         };
         // Whoever renews moves what lies under the id that was presented. An elevation that came first
         // has moved it on, and the new id of a mere renewal must not reach what that one was given.
@@ -536,7 +535,9 @@ impl Shared {
                 };
                 self.create(store, work, now).await.map(Outcome::Renamed)
             }
-            (Fate::Renew, _) if work.asked.delta.is_empty() && work.asked.edit.is_empty() => {
+            (Fate::Renew | Fate::RenewApart, _)
+                if work.asked.delta.is_empty() && work.asked.edit.is_empty() =>
+            {
                 Ok(Outcome::Over)
             }
             _ => Ok(Outcome::Gone),

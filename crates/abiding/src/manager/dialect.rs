@@ -193,7 +193,11 @@ impl Dialect {
     /// Decodes a value of the application.
     pub(crate) fn decode<T: DeserializeOwned>(&self, key: &str, value: &[u8]) -> Result<T> {
         if self.0.is_none() {
-            return codec::decode_value(key, value);
+            let plain = codec::decode_value(key, value);
+            if plain.is_ok() || !frame::looks_tagged(value) {
+                return plain;
+            }
+            // A Python application put it there, with a type that JSON lacks.
         }
         frame::read(value)?.read().map_err(|cause| {
             let context = format!(

@@ -308,6 +308,17 @@ impl Session {
         });
     }
 
+    /// Takes a new id and leaves the old one behind: what this request and later ones write is not seen
+    /// through it. For applications that keep who is signed in, or what a visitor may do, among their
+    /// values; [`login`](Self::login) does the same, and knows whom.
+    pub fn renew_apart(&self) {
+        self.change(|state| {
+            if matches!(state.fate, Fate::Keep | Fate::Renew) {
+                state.fate = Fate::RenewApart;
+            }
+        });
+    }
+
     /// Signs `subject` in: takes a new id, keeps what the visitor had, and begins the absolute lifetime
     /// anew. The old id reaches none of the new privileges.
     ///
@@ -344,7 +355,7 @@ impl Session {
     pub fn elevate(&self, duration: Duration) {
         let until = self.shared.clock.now().after(duration);
         self.change(|state| {
-            if state.fate != Fate::SignIn {
+            if !matches!(state.fate, Fate::SignIn | Fate::RenewApart) {
                 state.fate = Fate::Elevate;
             }
             state.edit.elevated_until = Some(Some(until));
