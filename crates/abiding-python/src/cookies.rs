@@ -1,0 +1,139 @@
+//! Flask's own session cookie: the whole session in it, signed, readable by the visitor.
+
+use std::{fmt, time::Duration};
+
+use abiding::{
+    Clock, SystemClock, Timestamp,
+    compat::{
+        Dict,
+        cookie::CookieCodec,
+        signer::{Derivation, Digest, Secrets},
+    },
+};
+use pyo3::{prelude::*, types::PyDict};
+
+use crate::{
+    errors::{misconfigured, raised, wrong_setting},
+    values,
+};
+
+/// Reads and writes the values of Flask's session cookies.
+#[pyclass(frozen, module = "abiding._native")]
+pub(crate) struct SignedCookies {
+    codec: CookieCodec,
+    max_age: Duration,
+}
+
+impl fmt::Debug for SignedCookies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.codec.fmt(f)
+    }
+}
+
+#[pymethods]
+impl SignedCookies {
+    /// `secrets`: the signing one, then those that verify too, in the order in which they are tried.
+    #[new]
+    #[pyo3(signature = (secrets, *, max_age, salt="cookie-session", derivation="hmac", digest="sha1", sort_keys=true))]
+    fn new(
+        py: Python<'_>,
+        secrets: Vec<Vec<u8>>,
+        max_age: f64,
+        salt: &str,
+        derivation: &str,
+        digest: &str,
+        sort_keys: bool,
+    ) -> PyResult<Self> {
+        let mut secrets = secrets.iter();
+        let first = secrets.next().ok_or_else(|| {
+            wrong_setting(
+                py,
+                "there is no secret: set SECRET_KEY to something unique and secret",
+            )
+        })?;
+        let ring = secrets.fold(Secrets::new(first), |ring, secret| {
+            ring?.with_fallback(secret)
+        });
+        let ring = ring.map_err(|error| misconfigured(py, &error))?;
+        let derivation = match derivation {
+            "concat" => Derivation::Concat,
+            "django-concat" => Derivation::DjangoConcat,
+            "hmac" => Derivation::Hmac,
+            "none" => Derivation::None,
+            other => {
+                return Err(wrong_setting(
+                    py,
+                    format!("no key derivation is called {other:?}"),
+                ));
+            }
+        };
+        let digest = match digest {
+            "sha1" => Digest::Sha1,
+            "sha256" => Digest::Sha256,
+            "sha512" => Digest::Sha512,
+            other => {
+                return Err(wrong_setting(
+                    py,
+                    format!("cookies cannot be signed with {other:?}: use sha1, sha256 or sha512"),
+                ));
+            }
+        };
+        let codec = CookieCodec::new(ring)
+            .with_salt(salt)
+            .with_derivation(derivation)
+            .with_digest(digest)
+            .with_sorted_keys(sort_keys);
+        Ok(Self {
+            codec,
+            // A negative lifetime accepts nothing in Flask either, but for what is impossible.
+            max_age: Duration::try_from_secs_f64(max_age).unwrap_or_default(),
+        })
+    }
+
+    /// The session in this cookie; `None` where Flask begins a new one.
+    #[pyo3(signature = (cookie, now=None))]
+    fn read<'py>(
+        &self,
+        py: Python<'py>,
+        cookie: &str,
+        now: Option<i64>,
+    ) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let read = self.codec.read(cookie, instant(now), self.max_age);
+        let session = read.map_err(|error| raised(py, &error))?;
+        session
+            .map(|session| values::dict_to(py, &session))
+            .transpose()
+    }
+
+    /// The cookie of this session, signed now.
+    #[pyo3(signature = (session, now=None))]
+    fn write(&self, session: &Bound<'_, PyDict>, now: Option<i64>) -> PyResult<String> {
+        let dict = values::dict_from(session)?;
+        let written = self.codec.write(&dict, instant(now));
+        written.map_err(|error| raised(session.py(), &error))
+    }
+
+    /// Whether the session has other values than this cookie of it, nested ones included.
+    #[pyo3(signature = (cookie, session))]
+    fn differs(&self, cookie: Option<&str>, session: &Bound<'_, PyDict>) -> PyResult<bool> {
+        let now = values::dict_from(session)?;
+        let before = match cookie {
+            Some(cookie) => self.codec.read(cookie, SystemClock.now(), Duration::MAX),
+            None => Ok(None),
+        };
+        let before = before.map_err(|error| raised(session.py(), &error))?;
+        let spell = |dict: &Dict| self.codec.write(dict, Timestamp::from_millis(0));
+        match (spell(&before.unwrap_or_default()), spell(&now)) {
+            (Ok(before), Ok(now)) => Ok(before != now),
+            (_, Err(error)) | (Err(error), _) => Err(raised(session.py(), &error)),
+        }
+    }
+}
+
+/// An instant that was given, in Unix seconds, or the present one.
+fn instant(seconds: Option<i64>) -> Timestamp {
+    match seconds {
+        Some(seconds) => Timestamp::from_millis(seconds.saturating_mul(1_000)),
+        None => SystemClock.now(),
+    }
+}

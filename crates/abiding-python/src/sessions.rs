@@ -1,0 +1,195 @@
+//! The manager as Python holds it: made of settings, opened in each process when first needed.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use abiding::Expiry;
+use abiding_stores::{StoreUrl, StoreUrlError};
+use pyo3::{prelude::*, sync::MutexExt, types::PyDict};
+
+use crate::{
+    cookie::Cookie,
+    errors::{misconfigured, raised, wrong_setting},
+    house::House,
+    keys,
+    place::{self, Place},
+    session::Session,
+};
+
+/// Opens sessions in one store. Safe to share among threads; after a fork, `forget` it in the child and
+/// make another one.
+#[pyclass(frozen, module = "abiding._native")]
+pub(crate) struct Sessions {
+    place: Place,
+    house: Mutex<Option<Arc<House>>>,
+}
+
+#[pymethods]
+impl Sessions {
+    #[new]
+    #[pyo3(signature = (url, *, cookie, secrets=Vec::new(), keys=None, trust_any_secret=false,
+        realm="default", idle_seconds=None, absolute_seconds=None, slide=true, size_limit=65_536,
+        discard_on_server_error=false))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "keyword arguments, on the other side"
+    )]
+    fn new(
+        py: Python<'_>,
+        url: &str,
+        cookie: Cookie,
+        secrets: Vec<Vec<u8>>,
+        keys: Option<&str>,
+        trust_any_secret: bool,
+        realm: &str,
+        idle_seconds: Option<f64>,
+        absolute_seconds: Option<f64>,
+        slide: bool,
+        size_limit: usize,
+        discard_on_server_error: bool,
+    ) -> PyResult<Self> {
+        let store: StoreUrl = url
+            .parse()
+            .map_err(|error: StoreUrlError| wrong_setting(py, error.to_string()))?;
+        let ring = match keys {
+            Some(source) => keys::of_source(py, source)?,
+            None => keys::of_secrets(py, &secrets, trust_any_secret)?,
+        };
+        let cookie = cookie.spec().map_err(|error| misconfigured(py, &error))?;
+        let duration = |seconds: f64| {
+            Duration::try_from_secs_f64(seconds)
+                .map_err(|_| wrong_setting(py, format!("{seconds} seconds is no lifetime")))
+        };
+        let mut expiry = Expiry::new();
+        if let Some(seconds) = idle_seconds {
+            let idle = duration(seconds)?;
+            expiry = expiry.idle(idle);
+            if !slide {
+                // The longest threshold there can be: no use is written down, only what is written anyway.
+                expiry = expiry.touch_after(idle.saturating_sub(Duration::from_millis(1)));
+            }
+        }
+        if let Some(seconds) = absolute_seconds {
+            expiry = expiry.absolute(duration(seconds)?);
+        }
+        let place = Place {
+            store,
+            keys: ring,
+            cookie,
+            expiry,
+            realm: realm.to_owned(),
+            size_limit,
+            discards_on_server_error: discard_on_server_error,
+        };
+        place.check().map_err(|error| misconfigured(py, &error))?;
+        Ok(Self {
+            place,
+            house: Mutex::new(None),
+        })
+    }
+
+    /// Opens the store now, rather than at the first request.
+    fn connect(&self, py: Python<'_>) -> PyResult<()> {
+        self.house(py).map(drop)
+    }
+
+    /// The session of a request with this `Cookie` header. Looks at nothing yet.
+    #[pyo3(signature = (cookie_header))]
+    fn open(&self, py: Python<'_>, cookie_header: Option<&[u8]>) -> PyResult<Session> {
+        let house = self.house(py)?;
+        let session = house.manager.open(cookie_header);
+        Ok(Session::new(house, session))
+    }
+
+    /// Removes up to `limit` sessions that ended by themselves: how many, and whether there are more.
+    fn sweep(&self, py: Python<'_>, limit: usize) -> PyResult<(usize, bool)> {
+        let house = self.house(py)?;
+        let swept = house.wait(py, house.manager.sweep(limit))?;
+        Ok((swept.removed, swept.more))
+    }
+
+    /// How many sessions live.
+    fn count(&self, py: Python<'_>) -> PyResult<usize> {
+        let house = self.house(py)?;
+        house.wait(py, place::count(&house.store))
+    }
+
+    /// Ends every session of a subject: how many there were.
+    fn end_subject(&self, py: Python<'_>, subject: &str) -> PyResult<usize> {
+        let house = self.house(py)?;
+        house.wait(py, house.manager.end_subject(subject))
+    }
+
+    /// Ends one session of a subject, by its handle; `False` if there is none.
+    fn revoke(&self, py: Python<'_>, subject: &str, handle: &str) -> PyResult<bool> {
+        let house = self.house(py)?;
+        house.wait(py, house.manager.revoke(subject, handle))
+    }
+
+    /// The living sessions of a subject, the most recently seen first.
+    fn sessions_of<'py>(
+        &self,
+        py: Python<'py>,
+        subject: &str,
+    ) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        let house = self.house(py)?;
+        let infos = house.wait(py, house.manager.sessions_of(subject))?;
+        infos
+            .iter()
+            .map(|info| crate::session::info_dict(py, info))
+            .collect()
+    }
+
+    /// Leaves the parent's store alone in a forked child: nothing of it is closed or spoken to.
+    #[expect(
+        clippy::mem_forget,
+        reason = "leaks some memory of a child, and never touches the parent's connections"
+    )]
+    fn forget(&self) {
+        if let Ok(house) = self.house.try_lock() {
+            std::mem::forget(house.clone());
+        }
+    }
+
+    /// The store and the cookie, and no secret.
+    fn __repr__(&self) -> String {
+        format!(
+            "Sessions({}, cookie {})",
+            self.place.store,
+            self.place.cookie.name()
+        )
+    }
+}
+
+impl Sessions {
+    fn house(&self, py: Python<'_>) -> PyResult<Arc<House>> {
+        let mut slot = match self.house.lock_py_attached(py) {
+            Ok(slot) => slot,
+            // A panic while the store was opened left nothing behind.
+            Err(poisoned) => poisoned.into_inner(),
+        };
+        match &*slot {
+            Some(house) if house.is_own() => return Ok(Arc::clone(house)),
+            _ => {}
+        }
+        // Held while the store is opened: one connects, and the others of this process wait for it.
+        let house = py
+            .detach(|| House::open(&self.place))
+            .map_err(|error| raised(py, &error))?;
+        let house = Arc::new(house);
+        if let Some(parent) = slot.replace(Arc::clone(&house)) {
+            forget(parent);
+        }
+        Ok(house)
+    }
+}
+
+#[expect(
+    clippy::mem_forget,
+    reason = "leaks some memory of a child, and never touches the parent's connections"
+)]
+fn forget(parent: Arc<House>) {
+    std::mem::forget(parent);
+}

@@ -1,0 +1,53 @@
+//! Python values and what a session keeps them as.
+//!
+//! Every type of the standard library that sessions hold keeps itself: what JSON lacks is tagged. Subclasses
+//! become what they are a subclass of, dataclasses dicts; everything else is refused with the way to it and
+//! its type.
+
+mod from_python;
+mod to_python;
+
+use abiding::compat::{Dict, Value};
+use pyo3::{
+    prelude::*,
+    types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyString},
+};
+
+/// The value at one key of a session.
+pub(crate) fn from(key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<Value> {
+    from_python::value(value).map_err(|refused| refused.at(key))
+}
+
+/// The key of a session.
+pub(crate) fn key_from(key: &Bound<'_, PyAny>) -> PyResult<Value> {
+    from_python::value(key).map_err(|refused| refused.at(key))
+}
+
+/// The Python object that has this value.
+pub(crate) fn to<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
+    to_python::value(py, value)
+}
+
+/// A whole session, as Flask's cookie holds it.
+pub(crate) fn dict_from(dict: &Bound<'_, PyDict>) -> PyResult<Dict> {
+    let value = from_python::value(dict.as_any());
+    match value.map_err(|refused| refused.anywhere(dict.py()))? {
+        Value::Dict(dict) => Ok(dict),
+        _ => Ok(Dict::new()),
+    }
+}
+
+/// A whole session as a Python dict.
+pub(crate) fn dict_to<'py>(py: Python<'py>, dict: &Dict) -> PyResult<Bound<'py, PyDict>> {
+    to_python::dict(py, dict)
+}
+
+/// Whether the very same object must still have the same value.
+pub(crate) fn is_immutable(value: &Bound<'_, PyAny>) -> bool {
+    value.is_none()
+        || value.is_exact_instance_of::<PyString>()
+        || value.is_exact_instance_of::<PyInt>()
+        || value.is_exact_instance_of::<PyBool>()
+        || value.is_exact_instance_of::<PyFloat>()
+        || value.is_exact_instance_of::<PyBytes>()
+}
