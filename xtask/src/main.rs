@@ -20,6 +20,7 @@ mod test;
 mod tools;
 mod torture;
 mod valkey;
+mod wheel;
 
 /// What a command is called, what it is for, and the function that does it.
 struct Command {
@@ -48,6 +49,11 @@ const COMMANDS: &[Command] = &[
         name: "e2e",
         purpose: "the browser tests alone; a further argument picks tests by name",
         run: e2e::run,
+    },
+    Command {
+        name: "wheel",
+        purpose: "build the Python wheel and run its tests; further arguments go to pytest",
+        run: wheel::run,
     },
     Command {
         name: "screenshots",

@@ -37,6 +37,18 @@ pub(crate) fn ensure(programs: &[Program]) -> Outcome {
     if missing.is_empty() {
         return Ok(());
     }
+    install(&missing)
+}
+
+/// Sees to it that Python can make environments, which Debian packs apart from it.
+pub(crate) fn ensure_python() -> Outcome {
+    let modules = Step::new("python3", &["-c", "import ensurepip, venv"]);
+    modules
+        .run()
+        .or_else(|_| install(&["python3", "python3-venv"]))
+}
+
+fn install(missing: &[&str]) -> Outcome {
     if !Path::new("/etc/debian_version").exists() {
         return Err(Failure::new(format!(
             "the tests need {}; this is not Debian, so please install it and run again",
@@ -44,11 +56,7 @@ pub(crate) fn ensure(programs: &[Program]) -> Outcome {
         )));
     }
     apt(&["update"])?;
-    apt(&[
-        &["install", "--yes", "--no-install-recommends"],
-        missing.as_slice(),
-    ]
-    .concat())
+    apt(&[&["install", "--yes", "--no-install-recommends"], missing].concat())
 }
 
 /// Runs `apt-get`, through `sudo` where there is one: root without it needs none.

@@ -25,6 +25,34 @@ impl Tally {
         self.passed += count(counts, " passed");
         self.failed += count(counts, " failed");
     }
+
+    /// Adds the counts of the line that pytest ends with, notes the name of a failed test, and leaves every
+    /// other line alone.
+    pub(crate) fn read_pytest(&mut self, line: &str) {
+        for verdict in ["FAILED ", "ERROR "] {
+            if let Some(name) = line.strip_prefix(verdict) {
+                let name = name.split(" - ").next().unwrap_or(name);
+                self.failures.push(name.to_owned());
+            }
+        }
+        let Some((counts, seconds)) = line.rsplit_once(" in ") else {
+            return;
+        };
+        if !seconds.starts_with(|first: char| first.is_ascii_digit()) {
+            return;
+        }
+        for part in counts.split(", ") {
+            let Some((number, label)) = part.split_once(' ') else {
+                continue;
+            };
+            let number: u64 = number.parse().unwrap_or(0);
+            match label {
+                "passed" => self.passed += number,
+                "failed" | "error" | "errors" => self.failed += number,
+                _ => {}
+            }
+        }
+    }
 }
 
 impl fmt::Display for Tally {
@@ -46,6 +74,23 @@ fn count(counts: &str, label: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_pytest_says_is_summed_as_well() {
+        let mut tally = Tally::default();
+        for line in [
+            "....F..                                   [100%]",
+            "FAILED tests/test_session.py::test_a_thing - AssertionError: assert 1 in 2",
+            "ERROR tests/test_other.py",
+            "it took 3 passed in all",
+            "1 failed, 6 passed, 2 skipped, 1 error in 61.20s (0:01:01)",
+        ] {
+            tally.read_pytest(line);
+        }
+        assert_eq!((tally.passed, tally.failed), (6, 2));
+        let names = ["tests/test_session.py::test_a_thing", "tests/test_other.py"];
+        assert_eq!(tally.failures, names);
+    }
 
     #[test]
     fn results_are_summed_over_binaries_and_nothing_else_counts() {

@@ -1,12 +1,12 @@
 //! `cargo xtask test`: everything that must hold, with nothing skipped; continuous integration runs this and no more.
-//! Installs what the tests talk to, runs every test of the workspace, those of Redis on Valkey as well, and ends with one line on stdout: `N passed, N failed`.
+//! Installs what the tests talk to, runs every test of the workspace, those of Redis on Valkey as well, and those of the Python wheel, and ends with one line on stdout: `N passed, N failed`.
 
 use crate::{
     e2e, fmt, lint,
     programs::{self, SERVERS},
     step::{Outcome, Step},
     tally::Tally,
-    valkey,
+    valkey, wheel,
 };
 
 /// What `ABIDING_REQUIRE` asks of the tests: a test that needs one of these fails where it is missing.
@@ -36,16 +36,18 @@ pub(crate) fn run(_: &[String]) -> Outcome {
     if repeated.is_err() && tally.failed == 0 {
         tally.failed = 1;
     }
+    let wheel = wheel::test(&[], &mut tally);
     tell(&tally);
     formatted
         .and(linted)
         .and(prepared)
         .and(tested)
         .and(repeated)
+        .and(wheel)
 }
 
 #[expect(clippy::print_stdout, reason = "the result is data, all else is talk")]
-fn tell(tally: &Tally) {
+pub(crate) fn tell(tally: &Tally) {
     for name in &tally.failures {
         eprintln!("failed: {name}");
     }

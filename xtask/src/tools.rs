@@ -97,7 +97,7 @@ fn empty(folder: &Path) -> io::Result<()> {
 }
 
 /// The target folder, where cargo put this program: `target/debug/xtask`.
-fn target() -> PathBuf {
+pub(crate) fn target() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_default();
     let target = program.ancestors().nth(2);
     target.map_or_else(|| PathBuf::from("target"), Path::to_owned)

@@ -1,0 +1,93 @@
+//! `cargo xtask wheel`: builds the Python wheel, installs it into an environment of its own, and runs its tests there.
+//! The environment lies in `target/wheel`, what it holds is pinned in the wheel's tests; a further argument picks tests by name.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    programs::{self, SERVERS},
+    step::{Failure, Outcome, Step, root},
+    tally::Tally,
+    test::{REQUIRED, tell},
+    tools,
+};
+
+pub(crate) fn run(arguments: &[String]) -> Outcome {
+    programs::ensure(SERVERS)?;
+    let mut tally = Tally::default();
+    let outcome = test(arguments, &mut tally);
+    tell(&tally);
+    outcome
+}
+
+/// Builds, installs, and adds what the tests said to `tally`; whatever stops it on the way is a failure too.
+pub(crate) fn test(arguments: &[String], tally: &mut Tally) -> Outcome {
+    let failed = tally.failed;
+    let outcome = prepare().and_then(|python| {
+        let pytest = ["-m", "pytest", "-q", "-rfE", "--color=no"];
+        Step::new(&text(&python), &pytest)
+            .arguments(arguments)
+            .within(&folder())
+            .env("ABIDING_REQUIRE", REQUIRED)
+            .run_reading(|line| tally.read_pytest(line))
+    });
+    if outcome.is_err() && tally.failed == failed {
+        tally.failed += 1;
+    }
+    outcome
+}
+
+/// The interpreter of an environment with the wheel, as it is now, and all that its tests need.
+fn prepare() -> Result<PathBuf, Failure> {
+    programs::ensure_python()?;
+    let home = tools::target().join("wheel");
+    let python = home.join("venv/bin/python");
+    if !python.exists() {
+        Step::new("python3", &["-m", "venv", &text(&home.join("venv"))]).run()?;
+    }
+    let pip = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ];
+    let requirements = text(&folder().join("tests/requirements.txt"));
+    Step::new(
+        &text(&python),
+        &[&pip[..], &["--requirement", &requirements]].concat(),
+    )
+    .run()?;
+    let wheels = home.join("dist");
+    let io = |error: std::io::Error| Failure::new(format!("{}: {error}", wheels.display()));
+    if wheels.exists() {
+        fs::remove_dir_all(&wheels).map_err(io)?;
+    }
+    let out = text(&wheels);
+    Step::new(
+        &text(&home.join("venv/bin/maturin")),
+        &["build", "--profile", "dev", "--locked", "--out", &out],
+    )
+    .within(&folder())
+    .env("CARGO_TARGET_DIR", &text(&tools::target()))
+    .run()?;
+    let wheel = fs::read_dir(&wheels)
+        .map_err(io)?
+        .filter_map(Result::ok)
+        .map(|entry| text(&entry.path()))
+        .find(|path| path.ends_with(".whl"))
+        .ok_or_else(|| Failure::new("maturin made no wheel"))?;
+    let install = ["--force-reinstall", "--no-deps", &wheel];
+    Step::new(&text(&python), &[&pip[..], &install].concat()).run()?;
+    Ok(python)
+}
+
+fn folder() -> PathBuf {
+    root().join("crates/abiding-python")
+}
+
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
