@@ -19,6 +19,7 @@ pub(crate) const BROWSER: &[Program] = &[
 pub(crate) const SERVERS: &[Program] = &[
     // The server without a service: nothing is started by its installation.
     ("mariadbd", "mariadb-server-core"),
+    ("memcached", "memcached"),
     // The server itself is not in the path; this comes with it.
     ("pg_lsclusters", "postgresql"),
     ("openssl", "openssl"),

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// What `ABIDING_REQUIRE` asks of the tests: a test that needs one of these fails where it is missing.
-pub(crate) const REQUIRED: &str = "axe,chromium,mysql,nginx,openssl,postgres,redis";
+pub(crate) const REQUIRED: &str = "axe,chromium,memcached,mysql,nginx,openssl,postgres,redis";
 
 pub(crate) fn run(_: &[String]) -> Outcome {
     // Each part runs whatever came of the one before, so that one run tells all there is to mend.

@@ -9,6 +9,7 @@
 //!    ends the server, by its own id, as soon as the other end of a pipe is gone.
 //! 3. Nothing here depends on a driver. A server is asked whether it is ready in its own protocol.
 
+pub mod memcached;
 pub mod mysql;
 pub mod places;
 pub mod postgres;
