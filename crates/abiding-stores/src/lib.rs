@@ -8,6 +8,7 @@
 //! | feature | store | processes | survives |
 //! |---|---|---|---|
 //! | `file` | Files in a folder | all on one machine | power loss; `kill -9` alone with `durability=process` |
+//! | `memcached` | memcached | all, on any number of machines | the end of the processes that use it; nothing survives the end of the server, which may also drop living sessions to make room |
 //! | `mysql` | MariaDB, MySQL | all, on any number of machines | a crash of the server and power loss, unless its `innodb_flush_log_at_trx_commit` says less |
 //! | `postgres` | PostgreSQL | all, on any number of machines | a crash of the server and power loss; less with `durability=lazy` or `unlogged` |
 //! | `redis` | Redis, by itself, behind Sentinels or as a Cluster | all, on any number of machines | what the server's does: all with `appendfsync always`, a failover with `replicas=1`, else a crash loses seconds |
@@ -20,6 +21,8 @@ pub mod file;
 #[cfg(feature = "flask")]
 pub mod flask_session;
 pub mod keys;
+#[cfg(feature = "memcached")]
+pub mod memcached;
 #[cfg(feature = "mysql")]
 pub mod mysql;
 #[cfg(any(feature = "file", feature = "sqlite"))]

@@ -1,6 +1,7 @@
 //! Every promise of the store contract, proved on every store of this crate.
 
 #[cfg(test)]
+#[cfg(any(feature = "file", feature = "sqlite"))]
 #[path = "../src/scratch.rs"]
 mod scratch;
 
@@ -213,6 +214,34 @@ mod redis_cluster {
             store
         },
         powers: [subjects, sweep],
+        block_on: |test| RUNTIME.block_on(test),
+    }
+}
+
+#[cfg(test)]
+#[cfg(all(unix, feature = "memcached"))]
+mod memcached {
+    use std::sync::LazyLock;
+
+    use abiding_stores::memcached::MemcachedStore;
+    use abiding_testkit::servers::memcached::MemcachedServer;
+    use tokio::runtime::Runtime;
+
+    /// One for all tests: they have keys of their own.
+    static SERVER: LazyLock<Option<MemcachedServer>> = LazyLock::new(MemcachedServer::new);
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+
+    async fn store() -> Option<MemcachedStore> {
+        let server = SERVER.as_ref()?;
+        Some(MemcachedStore::open(&server.url()).await.unwrap())
+    }
+
+    abiding_testkit::conformance! {
+        store: {
+            let Some(store) = store().await else { return };
+            store
+        },
+        powers: [subjects],
         block_on: |test| RUNTIME.block_on(test),
     }
 }

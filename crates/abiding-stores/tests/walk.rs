@@ -1,5 +1,6 @@
 //! Random walks over every store of this crate.
 
+#[cfg(any(feature = "file", feature = "sqlite"))]
 #[path = "../src/scratch.rs"]
 mod scratch;
 
@@ -125,5 +126,23 @@ fn histories_on_one_redis_cluster_break_no_promise() {
     let _entered = runtime.enter();
     let tally =
         walk::run(100, 1, || Arc::clone(&store)).unwrap_or_else(|failure| panic!("{failure}"));
+    assert!(tally.acknowledged > 100 && tally.gone > 0, "{tally:?}");
+}
+
+#[cfg(all(unix, feature = "memcached"))]
+#[test]
+fn histories_on_one_memcached_server_break_no_promise() {
+    use abiding_testkit::{servers::memcached::MemcachedServer, walk};
+
+    let Some(server) = MemcachedServer::new() else {
+        return;
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let store = runtime
+        .block_on(abiding_stores::open(&server.url()))
+        .unwrap();
+    // The walk runs its futures itself; the connection belongs to the runtime.
+    let _entered = runtime.enter();
+    let tally = walk::run(100, 1, || store.clone()).unwrap_or_else(|failure| panic!("{failure}"));
     assert!(tally.acknowledged > 100 && tally.gone > 0, "{tally:?}");
 }

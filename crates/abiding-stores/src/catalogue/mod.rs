@@ -9,6 +9,7 @@
 
 mod facts;
 mod file;
+mod memcached;
 mod memory;
 mod mysql;
 mod option;
@@ -29,6 +30,7 @@ use crate::StoreUrl;
 /// Every store, in the order of its name.
 pub static STORES: &[Kind] = &[
     file::KIND,
+    memcached::KIND,
     memory::KIND,
     mysql::KIND,
     postgres::KIND,

@@ -7,6 +7,7 @@ use std::{fmt, time::Duration};
 
 use super::{
     Folder,
+    memcached::MemcachedServer,
     mysql::MysqlServer,
     postgres::PostgresServer,
     redis::{RedisCluster, RedisSentinels, RedisServer},
@@ -27,6 +28,10 @@ pub static PLACES: &[Place] = &[
                 "sessions.db",
             )))
         },
+    },
+    Place {
+        name: "memcached",
+        begin: || Some(Box::new(MemcachedServer::new()?)),
     },
     Place {
         name: "mysql",
@@ -127,6 +132,20 @@ impl Standing for MysqlPlace {
 
     fn start(&mut self) {
         self.server.start();
+    }
+}
+
+impl Standing for MemcachedServer {
+    fn url(&self) -> String {
+        self.url()
+    }
+
+    fn kill(&mut self) {
+        self.kill();
+    }
+
+    fn start(&mut self) {
+        self.start();
     }
 }
 

@@ -1,0 +1,21 @@
+//! A server by its URL: see [`catalogue`](crate::catalogue) for what may stand in it.
+
+use abiding::{Result, store::AnyStore};
+
+use super::MemcachedOptions;
+use crate::StoreUrl;
+
+pub(crate) async fn open_url(url: &StoreUrl) -> Result<AnyStore> {
+    let mut options = MemcachedOptions::new(url.of_driver().as_str())?;
+    if let Some(prefix) = url.option("prefix") {
+        options = options.prefix(prefix);
+    }
+    if let Some(patience) = url.millis("patience") {
+        options = options.patience(patience);
+    }
+    if url.flag("refuse_eviction") {
+        options = options.refuse_eviction();
+    }
+    let store = options.open().await?;
+    Ok(AnyStore::of(store).subjects().build())
+}

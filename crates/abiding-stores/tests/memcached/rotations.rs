@@ -1,0 +1,124 @@
+//! A rotation that is cut off between any two of its commands, and what becomes of it.
+
+use abiding::store::{Deleted, Leave, Subjects};
+use abiding_testkit::servers::Cut;
+
+use super::*;
+
+/// Cut off on the way there and on the way back, at each command: one session lives, under one of the keys, and it can be used,
+/// found and ended.
+#[test]
+fn a_rotation_that_is_cut_off_anywhere_leaves_one_session() {
+    let Some(server) = MemcachedServer::new() else {
+        return;
+    };
+    run(async {
+        let proxy = Proxy::to(server.address());
+        let (store, direct) = (store_behind(&proxy).await, store(&server).await);
+        let ada = sample::subject("ada");
+        let (mut moved, mut stayed) = (0, 0);
+        let there = (0..1_500).step_by(53).map(Cut::AfterSent);
+        let back = (0..200).step_by(7).map(Cut::AfterReceived);
+        for (number, cut) in there.chain(back).enumerate() {
+            for (record, leave) in [
+                (record(), Leave::Alias(at(1_000))),
+                (record(), Leave::Snapshot(at(1_000))),
+                (of_ada(), Leave::Alias(at(1_000))),
+                (of_ada(), Leave::Snapshot(at(1_000))),
+            ] {
+                let signed_in = record.subject.is_some();
+                let (from, to) = (put(&direct, &record).await, sample::key());
+                // Which connects anew.
+                assert!(store.load(&from, at(1)).await.unwrap().is_some());
+                proxy.cut(cut);
+                let change = set("b", "2");
+                let rotated = store
+                    .rotate(&from, &to, &change, Expect::Any, leave, at(1))
+                    .await;
+                // What it does when nobody waits any more may be cut off as well.
+                proxy.cut_all();
+                let new = direct.load(&to, at(2)).await.unwrap();
+                let old = direct
+                    .load(&from, at(2))
+                    .await
+                    .unwrap()
+                    .expect("the old key leads somewhere");
+                let key = match &new {
+                    Some(new) => {
+                        assert_eq!(sample::values(&new.record).len(), 2, "{cut:?}");
+                        assert_eq!(old.frozen, matches!(leave, Leave::Snapshot(_)));
+                        moved += 1;
+                        to
+                    }
+                    None => {
+                        assert!(rotated.is_err(), "{number}: {cut:?}: {rotated:?}");
+                        assert_eq!((old.key, old.frozen), (from, false));
+                        assert_eq!(old.record, record);
+                        stayed += 1;
+                        from
+                    }
+                };
+                let written = commit(&direct, &key, &set("c", "3")).await;
+                assert!(
+                    matches!(written, Ok(Committed::Yes(_))),
+                    "{cut:?}: {written:?}"
+                );
+                if signed_in {
+                    let listed = direct.of_subject(&ada, at(2)).await.unwrap();
+                    let listed: Vec<_> = listed.iter().map(|found| found.key).collect();
+                    assert_eq!(listed, [key], "{cut:?}");
+                    assert_eq!(direct.end_subject(&ada, None, at(2)).await.unwrap(), 1);
+                } else {
+                    let deleted = direct.delete(&key, None, at(2)).await.unwrap();
+                    assert_eq!(deleted, Deleted::Yes);
+                }
+                assert!(direct.load(&to, at(2)).await.unwrap().is_none());
+                let left = direct.load(&from, at(2)).await.unwrap();
+                assert!(left.is_none_or(|left| left.frozen && !signed_in));
+            }
+        }
+        assert!(moved > 20 && stayed > 20, "{moved} moved, {stayed} stayed");
+    });
+}
+
+/// The one thing that says that it happened must not go before the session is confirmed.
+#[test]
+fn what_is_removed_of_a_rotation_that_was_not_confirmed_loses_no_session() {
+    let Some(server) = MemcachedServer::new() else {
+        return;
+    };
+    run(async {
+        let store = store(&server).await;
+        let (from, to) = (put(&store, &record()).await, sample::key());
+        let leave = Leave::Snapshot(at(1_000));
+        let change = set("b", "2");
+        store
+            .rotate(&from, &to, &change, Expect::Any, leave, at(1))
+            .await
+            .unwrap();
+        // Back to where it was not confirmed, as whoever is killed leaves it.
+        let mut row = server.value(&name(&to)).unwrap();
+        while row[1] == b'p' {
+            tokio::task::yield_now().await;
+            row = server.value(&name(&to)).unwrap();
+        }
+        row[1] = b'p';
+        server.set(&name(&to), &row);
+        assert!(store.load(&to, at(2)).await.unwrap().is_some());
+        assert_eq!(
+            store.delete(&from, None, at(2)).await.unwrap(),
+            Deleted::Yes
+        );
+        assert!(store.load(&to, at(2)).await.unwrap().is_some());
+        // And one that did not happen is nobody's session.
+        let (from, to) = (put(&store, &record()).await, sample::key());
+        row[10..42].copy_from_slice(from.as_bytes());
+        server.set(&name(&to), &row);
+        assert!(store.load(&to, at(2)).await.unwrap().is_none());
+        assert_eq!(
+            commit(&store, &to, &set("x", "1")).await.unwrap(),
+            Committed::Gone
+        );
+        assert!(store.load(&from, at(2)).await.unwrap().is_some());
+    });
+}
