@@ -1,5 +1,5 @@
 //! `cargo xtask torture`: every store by several processes and through kills, at length; writes `docs/torture.md`.
-//! With an argument, only the places whose names begin so, and nothing is written. The shorter form is one of the tests that `cargo xtask test` runs.
+//! With an argument, only the places whose names begin so; the other rows stay. The shorter form is one of the tests that `cargo xtask test` runs.
 
 use crate::{
     programs::{self, SERVERS},
