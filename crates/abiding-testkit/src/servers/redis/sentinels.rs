@@ -91,8 +91,8 @@ impl RedisSentinels {
     /// that stalls, they may have chosen again.
     fn is_quiet(&self) -> bool {
         let primary = self.primary();
-        let others = self.servers.iter().filter(|server| server.port != primary);
-        primary != 0 && others.map(RedisServer::follows).all(|follows| follows)
+        let mut others = self.servers.iter().filter(|server| server.port != primary);
+        primary != 0 && others.all(RedisServer::follows)
     }
 
     /// The port of the primary, as most Sentinels know it; 0 while they do not agree.
