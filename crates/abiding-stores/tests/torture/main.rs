@@ -215,7 +215,7 @@ impl Row {
         }
         let (name, survives) = (self.place.name, self.kind.facts.survives);
         let evicts = match self.evicts {
-            true => " It may drop living sessions to make room; here there was room.",
+            true => " Here there was room.",
             false => "",
         };
         format!("- **{name}** promises less: an acknowledged write survives {survives}.{evicts}\n")
