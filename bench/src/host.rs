@@ -27,7 +27,9 @@ pub struct Settings {
     pub port: u16,
     /// Where the SQLite store lies.
     pub sqlite_path: PathBuf,
-    /// `memory`, `sqlite` or `cookie`.
+    /// Where the server of the store is, for a store that has one.
+    pub server_url: Option<String>,
+    /// `memory`, `sqlite`, `cookie`, or one of the servers below.
     pub store: String,
     /// How many threads serve.
     pub workers: usize,
@@ -36,6 +38,8 @@ pub struct Settings {
 impl Settings {
     /// The settings of this process.
     pub fn from_environment() -> Result<Self, StartError> {
+        let store = variable("STORE").unwrap_or_else(|| "memory".into());
+        let server = SERVERS.iter().find(|(name, _)| *name == store);
         Ok(Self {
             key_file: variable("KEY_FILE").map(PathBuf::from),
             library: variable("LIBRARY").unwrap_or_default(),
@@ -43,11 +47,20 @@ impl Settings {
             sqlite_path: variable("SQLITE_PATH")
                 .unwrap_or_else(|| "bench.sqlite".into())
                 .into(),
-            store: variable("STORE").unwrap_or_else(|| "memory".into()),
+            server_url: server.and_then(|(_, name)| variable(name)),
+            store,
             workers: parse("WORKERS", 1)?,
         })
     }
 }
+
+/// The stores that are on a server, and the variable that says where.
+const SERVERS: [(&str, &str); 4] = [
+    ("memcached", "MEMCACHED_URL"),
+    ("mysql", "MYSQL_URL"),
+    ("postgres", "PG_URL"),
+    ("redis", "REDIS_URL"),
+];
 
 /// Serves what `application` makes of the settings, until SIGTERM.
 pub fn run<F>(application: impl FnOnce(Settings) -> F) -> ExitCode

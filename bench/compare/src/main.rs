@@ -18,9 +18,9 @@ mod newest {
     pub(crate) mod app;
 }
 
-/// tower-sessions 0.14, the one that its SQLite store fits.
+/// tower-sessions 0.14, the one that its stores on servers and on SQLite fit.
 #[path = "."]
-mod with_sqlite {
+mod with_store {
     pub(crate) use tower_sessions_014 as tower_sessions;
     #[path = "tower_sessions_app.rs"]
     pub(crate) mod app;
@@ -29,8 +29,12 @@ mod with_sqlite {
 use std::process::ExitCode;
 
 use axum::Router;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSynchronous};
-use tower_sessions_sqlx_store::SqliteStore;
+use sqlx::{
+    PgPool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSynchronous},
+};
+use tower_sessions_redis_store::{RedisStore, fred::prelude::*};
+use tower_sessions_sqlx_store::{PostgresStore, SqliteStore};
 
 use host::{Settings, StartError};
 
@@ -44,8 +48,10 @@ async fn application(settings: Settings) -> Result<Router, StartError> {
         ("tower-sessions", "memory") => {
             Ok(newest::app::router(tower_sessions::MemoryStore::default()))
         }
-        ("tower-sessions", "sqlite") => {
-            Ok(with_sqlite::app::router(sqlite_store(&settings).await?))
+        ("tower-sessions", "sqlite") => Ok(with_store::app::router(sqlite_store(&settings).await?)),
+        ("tower-sessions", "redis") => Ok(with_store::app::router(redis_store(&settings).await?)),
+        ("tower-sessions", "postgres") => {
+            Ok(with_store::app::router(postgres_store(&settings).await?))
         }
         (library, store) => {
             Err(format!("there is no LIBRARY={library:?} with STORE={store:?}").into())
@@ -63,4 +69,24 @@ async fn sqlite_store(settings: &Settings) -> Result<SqliteStore, StartError> {
     let store = SqliteStore::new(SqlitePool::connect_with(options).await?);
     store.migrate().await?;
     Ok(store)
+}
+
+/// A pool of as many connections as its documentation shows.
+async fn redis_store(settings: &Settings) -> Result<RedisStore<Pool>, StartError> {
+    let pool = Pool::new(Config::from_url(url(settings)?)?, None, None, None, 6)?;
+    pool.connect();
+    pool.wait_for_connect().await?;
+    Ok(RedisStore::new(pool))
+}
+
+/// The pool is as sqlx makes it.
+async fn postgres_store(settings: &Settings) -> Result<PostgresStore, StartError> {
+    let store = PostgresStore::new(PgPool::connect(url(settings)?).await?);
+    store.migrate().await?;
+    Ok(store)
+}
+
+fn url(settings: &Settings) -> Result<&str, StartError> {
+    let url = settings.server_url.as_deref();
+    Ok(url.ok_or("the variable with the URL of the store is not set")?)
 }

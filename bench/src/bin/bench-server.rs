@@ -1,7 +1,8 @@
 //! The benchmark server on axum and abiding: `PORT=3000 STORE=memory bench-server`.
 //!
-//! `STORE` is `memory`, `sqlite` (in `SQLITE_PATH`) or `cookie`; `WORKERS` threads serve; `KEY_FILE` is
-//! made if absent, and without one the key is this process's own. SIGTERM ends it.
+//! `STORE` is `memory`, `sqlite` (in `SQLITE_PATH`), `cookie`, or `redis`, `postgres` … at the URL in
+//! `REDIS_URL`, `PG_URL` …; `WORKERS` threads serve; `KEY_FILE` is made if absent, and without one the
+//! key is this process's own. SIGTERM ends it.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -39,7 +40,12 @@ async fn application(settings: Settings) -> Result<Router, StartError> {
             let store = SqliteStore::open(&settings.sqlite_path)?;
             Manager::builder(store).keys(keys).expiry(expiry).build()?
         }
-        store => return Err(format!("there is no STORE={store:?} here").into()),
+        store => {
+            let url = settings.server_url.as_deref();
+            let url = url.ok_or_else(|| format!("STORE={store:?} has no URL, or is none here"))?;
+            let store = abiding_stores::open(url).await?;
+            Manager::builder(store).keys(keys).expiry(expiry).build()?
+        }
     };
     Ok(endpoints::router(manager))
 }

@@ -6,6 +6,7 @@
 
 #![expect(clippy::print_stdout, reason = "a program whose output is its purpose")]
 
+mod backend;
 mod check;
 mod connection;
 mod measure;
@@ -15,6 +16,7 @@ mod server;
 
 use std::{fs, io, path::Path, process::ExitCode};
 
+use backend::Backend;
 use check::check;
 use measure::{Visited, measure};
 use plan::{Pair, Plan, Side, USAGE};
@@ -90,8 +92,11 @@ async fn run(plan: &Plan) -> io::Result<bool> {
 }
 
 async fn run_pair(pair: &Pair, plan: &Plan, directory: &Path) -> io::Result<Report> {
-    let ours = start(Side::Ours, "abiding", &plan.ours, pair, directory).await?;
-    let theirs = start(Side::Theirs, pair.library, &plan.theirs, pair, directory).await?;
+    let backend = Backend::start(pair)?;
+    let start =
+        async |side, name, program| start(side, name, program, pair, directory, &backend).await;
+    let ours = start(Side::Ours, "abiding", &plan.ours).await?;
+    let theirs = start(Side::Theirs, pair.library, &plan.theirs).await?;
     let mut report = Report {
         pair: pair.name,
         ours: ours.name.clone(),
@@ -135,6 +140,7 @@ async fn start(
     program: &Path,
     pair: &Pair,
     directory: &Path,
+    backend: &Backend,
 ) -> io::Result<Server> {
     let file = |kind: &str| {
         directory
@@ -142,12 +148,13 @@ async fn start(
             .display()
             .to_string()
     };
-    let variables = [
+    let mut variables = vec![
         ("STORE", pair.store.to_owned()),
         ("LIBRARY", pair.library.to_owned()),
         ("WORKERS", "1".to_owned()),
         ("SQLITE_PATH", file("sqlite")),
         ("KEY_FILE", file("key")),
     ];
+    variables.extend(backend.variable(side));
     Server::start(side, name, program, &variables).await
 }

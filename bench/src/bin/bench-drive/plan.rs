@@ -17,8 +17,8 @@ pub(crate) struct Pair {
     pub(crate) library: &'static str,
     /// Requests to an endpoint in a round, unless the command line says otherwise.
     pub(crate) requests: usize,
-    /// The goals for `/idle`, `/read`, `/write` and `/login`, as the ratio of ours to theirs.
-    pub(crate) goals: [Option<f64>; 4],
+    /// The goals for the [`ENDPOINTS`], as the ratio of ours to theirs.
+    pub(crate) goals: [Option<f64>; ENDPOINTS.len()],
 }
 
 impl Pair {
@@ -28,32 +28,46 @@ impl Pair {
     }
 }
 
-pub(crate) const PAIRS: [Pair; 3] = [
+pub(crate) const PAIRS: [Pair; 5] = [
     Pair {
         name: "memory",
         store: "memory",
         library: "tower-sessions",
         requests: 8_000,
-        goals: [Some(0.5), Some(0.4), Some(0.35), Some(0.4)],
+        goals: [Some(0.5), Some(0.4), Some(0.35), Some(0.4), None],
     },
     Pair {
         name: "cookie",
         store: "cookie",
         library: "axum-extra",
         requests: 8_000,
-        goals: [None, Some(0.4), Some(0.4), None],
+        goals: [None, Some(0.4), Some(0.4), None, None],
     },
     Pair {
         name: "sqlite",
         store: "sqlite",
         library: "tower-sessions",
         requests: 2_000,
-        goals: [None, Some(0.3), Some(0.3), Some(0.3)],
+        goals: [None, Some(0.3), Some(0.3), Some(0.3), None],
+    },
+    Pair {
+        name: "redis",
+        store: "redis",
+        library: "tower-sessions",
+        requests: 4_000,
+        goals: [None, Some(0.6), Some(0.5), None, Some(0.5)],
+    },
+    Pair {
+        name: "postgres",
+        store: "postgres",
+        library: "tower-sessions",
+        requests: 2_000,
+        goals: [None, Some(0.5), Some(0.4), None, Some(0.4)],
     },
 ];
 
 /// The endpoints whose cost over `/plain` is measured.
-pub(crate) const ENDPOINTS: [&str; 4] = ["/idle", "/read", "/write", "/login"];
+pub(crate) const ENDPOINTS: [&str; 5] = ["/idle", "/read", "/write", "/login", "/touch"];
 
 /// The command line.
 #[derive(Debug)]
@@ -72,14 +86,14 @@ pub(crate) struct Plan {
 }
 
 pub(crate) const USAGE: &str = "\
-usage: bench-drive all | PAIR... [options]      pairs: memory cookie sqlite
+usage: bench-drive all | PAIR... [options]      pairs: memory cookie sqlite redis postgres
 
   --ours PROGRAM      abiding's server (default: bench-server beside this program)
   --theirs PROGRAM    the other libraries' server (default: bench/compare/target/release/rival-server)
   --data DIRECTORY    where databases and keys are made, on a disk (default: the temporary directory)
   --connections N     requests under way at once (default: 32)
   --rounds N          interleaved rounds (default: 15)
-  --requests N        requests to an endpoint in a round (default: 8000, SQLite 2000)
+  --requests N        requests to an endpoint in a round (default: 8000, Redis 4000, SQLite and PostgreSQL 2000)
   --json FILE         write the figures there as well
   --endpoint PATH     measure this one besides /plain, and no other; may be repeated (default: all)
   --check             only see whether every endpoint answers as it should";
@@ -168,7 +182,7 @@ mod tests {
     fn what_cannot_be_understood_is_quoted() {
         for (line, quoted) in [
             ("", "all"),
-            ("redis", "redis"),
+            ("mongodb", "mongodb"),
             ("all --rounds 0", "\"0\""),
             ("all --json", "--json"),
         ] {
