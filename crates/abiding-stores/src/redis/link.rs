@@ -23,6 +23,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use super::{
     failure::{Failure, is_final, passes},
     route::Route,
+    together::Together,
 };
 
 /// Whether a command may be sent a second time when the first one got no answer.
@@ -41,6 +42,7 @@ pub(super) struct Link {
     /// How many replicas must have a write before it counts.
     replicas: u32,
     state: Arc<Mutex<State>>,
+    together: Arc<Together<RedisResult<(Value, u32)>>>,
     /// Held by whoever makes a connection.
     connecting: tokio::sync::Mutex<()>,
 }
@@ -64,6 +66,7 @@ impl Link {
             patience,
             replicas,
             state: Arc::default(),
+            together: Arc::default(),
             connecting: tokio::sync::Mutex::default(),
         }
     }
@@ -102,7 +105,7 @@ impl Link {
 
     async fn ask(
         &self,
-        (mut connection, number): (MultiplexedConnection, u64),
+        (connection, number): (MultiplexedConnection, u64),
         command: &Cmd,
         effect: Effect,
         is_asking: bool,
@@ -112,8 +115,8 @@ impl Link {
             Effect::None => 0,
             Effect::Once => self.replicas,
         };
-        let reply = exchange(&mut connection, command, is_asking, replicas, deadline);
-        let cause = match timeout_at(deadline, reply).await {
+        let reply = exchange(connection, command.clone(), is_asking, replicas, deadline);
+        let cause = match timeout_at(deadline, self.together.send(reply)).await {
             Ok(Ok((value, confirmed))) if confirmed >= replicas => return Ok(value),
             Ok(Ok((_, confirmed))) => {
                 return Err(Failure::Unconfirmed {
@@ -254,20 +257,20 @@ impl Link {
 /// Sends a command, in one packet with what goes before it and with the question how many replicas have what
 /// it wrote.
 async fn exchange(
-    connection: &mut MultiplexedConnection,
-    command: &Cmd,
+    mut connection: MultiplexedConnection,
+    command: Cmd,
     is_asking: bool,
     replicas: u32,
     deadline: Instant,
 ) -> RedisResult<(Value, u32)> {
     if replicas == 0 && !is_asking {
-        return Ok((command.query_async(connection).await?, 0));
+        return Ok((command.query_async(&mut connection).await?, 0));
     }
     let mut all = redis::pipe();
     if is_asking {
         all.cmd("ASKING");
     }
-    all.add_command(command.clone());
+    all.add_command(command);
     if replicas > 0 {
         let left = deadline.saturating_duration_since(Instant::now());
         // A little earlier than the deadline, so that the answer is heard.

@@ -67,6 +67,7 @@ mod subjects;
 mod sweep;
 #[cfg_attr(not(feature = "redis-tls"), path = "no_tls.rs")]
 mod tls;
+mod together;
 mod url;
 mod writes;
 
