@@ -9,6 +9,7 @@ use crate::step::Outcome;
 mod bench;
 mod e2e;
 mod features;
+mod flask;
 mod fmt;
 mod lint;
 mod programs;
@@ -74,6 +75,11 @@ const COMMANDS: &[Command] = &[
         name: "tables",
         purpose: "write the tables of stores anew, from what the stores declare",
         run: tables::run,
+    },
+    Command {
+        name: "flask",
+        purpose: "Python with the real Flask and Flask-Session, for the tests that need it",
+        run: flask::run,
     },
     Command {
         name: "bench",

@@ -2,7 +2,7 @@
 //! Installs what the tests talk to, runs every test of the workspace, those of Redis on Valkey as well, and those of the Python wheel, and ends with one line on stdout: `N passed, N failed`.
 
 use crate::{
-    e2e, fmt, lint,
+    e2e, flask, fmt, lint,
     programs::{self, SERVERS},
     step::{Outcome, Step},
     tally::Tally,
@@ -10,13 +10,15 @@ use crate::{
 };
 
 /// What `ABIDING_REQUIRE` asks of the tests: a test that needs one of these fails where it is missing.
-pub(crate) const REQUIRED: &str = "axe,chromium,memcached,mysql,nginx,openssl,postgres,redis";
+pub(crate) const REQUIRED: &str = "axe,chromium,flask,memcached,mysql,nginx,openssl,postgres,redis";
 
 pub(crate) fn run(_: &[String]) -> Outcome {
     // Each part runs whatever came of the one before, so that one run tells all there is to mend.
     let formatted = fmt::run(&[]);
     let linted = lint::run(&[]);
-    let prepared = e2e::prepare().and_then(|()| programs::ensure(SERVERS));
+    let prepared = e2e::prepare()
+        .and_then(|()| programs::ensure(SERVERS))
+        .and_then(|()| flask::prepare());
 
     let mut tally = Tally::default();
     let tested = Step::cargo(&[

@@ -37,6 +37,8 @@ pub(crate) fn test(tally: &mut Tally) -> Outcome {
         "--test",
         "conformance",
         "--test",
+        "flask",
+        "--test",
         "redis",
         "--test",
         "walk",

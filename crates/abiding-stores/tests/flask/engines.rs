@@ -45,6 +45,12 @@ pub(crate) mod redis {
         RedisServer::new().map(Redis)
     }
 
+    impl Redis {
+        pub(crate) fn port(&self) -> u16 {
+            self.0.address().port()
+        }
+    }
+
     impl Engine for Redis {
         type Store = FlaskStore<RedisShelf>;
 
@@ -87,6 +93,10 @@ pub(crate) mod sqlite {
     }
 
     impl Sqlite {
+        pub(crate) fn uri(&self) -> String {
+            format!("sqlite:///{}", self.0.file("app.db").display())
+        }
+
         fn connection(&self) -> Connection {
             let conn = Connection::open(self.0.file("app.db")).unwrap();
             conn.busy_timeout(Duration::from_secs(5)).unwrap();
@@ -142,6 +152,16 @@ pub(crate) mod postgres {
     }
 
     impl Postgres {
+        pub(crate) fn uri(&self) -> String {
+            // `postgres://role@folder:port/database`, as SQLAlchemy wants it.
+            let url = self.0.url("postgres").replace("%2F", "/");
+            let (role, place) = url.split_once('@').unwrap();
+            let (folder, port) = place.rsplit_once(':').unwrap();
+            let port = port.trim_end_matches("/postgres");
+            let role = role.trim_start_matches("postgres://");
+            format!("postgresql://{role}@/postgres?host={folder}&port={port}")
+        }
+
         fn sql(&self, text: &str) -> Vec<Vec<String>> {
             self.0.sql("postgres", text)
         }

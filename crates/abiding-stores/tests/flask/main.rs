@@ -13,10 +13,14 @@ mod engines;
 #[path = "../../../abiding/tests/vectors/folder.rs"]
 #[expect(dead_code, reason = "the vectors of the core need more of it")]
 mod folder;
+mod fuzz;
+mod interchange;
 mod manners;
 #[path = "../../../abiding/tests/vectors/notation.rs"]
 mod notation;
 mod promises;
+mod python;
+mod random;
 #[cfg(any(feature = "file", feature = "sqlite"))]
 #[path = "../../src/scratch.rs"]
 mod scratch;
