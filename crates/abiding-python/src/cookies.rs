@@ -122,8 +122,13 @@ impl SignedCookies {
             None => Ok(None),
         };
         let before = before.map_err(|error| raised(session.py(), &error))?;
+        let before = before.unwrap_or_default();
+        if before == now {
+            return Ok(false);
+        }
+        // Values that differ may still be spelt alike: what Flask flattens, keys in another order.
         let spell = |dict: &Dict| self.codec.write(dict, Timestamp::from_millis(0));
-        match (spell(&before.unwrap_or_default()), spell(&now)) {
+        match (spell(&before), spell(&now)) {
             (Ok(before), Ok(now)) => Ok(before != now),
             (_, Err(error)) | (Err(error), _) => Err(raised(session.py(), &error)),
         }

@@ -7,6 +7,7 @@
 mod cookie;
 mod cookies;
 mod errors;
+mod flask_session;
 mod house;
 mod keys;
 mod place;

@@ -6,15 +6,16 @@ use std::{
 };
 
 use abiding::Expiry;
-use abiding_stores::{StoreUrl, StoreUrlError};
+use abiding_stores::StoreUrlError;
 use pyo3::{prelude::*, sync::MutexExt, types::PyDict};
 
 use crate::{
     cookie::Cookie,
     errors::{misconfigured, raised, wrong_setting},
+    flask_session::Settings,
     house::House,
     keys,
-    place::{self, Place},
+    place::{self, Kind, Place},
     session::Session,
 };
 
@@ -29,9 +30,8 @@ pub(crate) struct Sessions {
 #[pymethods]
 impl Sessions {
     #[new]
-    #[pyo3(signature = (url, *, cookie, secrets=Vec::new(), keys=None, trust_any_secret=false,
-        realm="default", idle_seconds=None, absolute_seconds=None, slide=true, size_limit=65_536,
-        discard_on_server_error=false))]
+    #[pyo3(signature = (url, *, cookie, secrets=Vec::new(), keys=None, trust_any_secret=false, realm="default",
+        idle_seconds=None, absolute_seconds=None, slide=true, size_limit=65_536, discard_on_server_error=false))]
     #[expect(
         clippy::too_many_arguments,
         reason = "keyword arguments, on the other side"
@@ -50,14 +50,13 @@ impl Sessions {
         size_limit: usize,
         discard_on_server_error: bool,
     ) -> PyResult<Self> {
-        let store: StoreUrl = url
+        let store = url
             .parse()
             .map_err(|error: StoreUrlError| wrong_setting(py, error.to_string()))?;
-        let ring = match keys {
+        let keys = match keys {
             Some(source) => keys::of_source(py, source)?,
             None => keys::of_secrets(py, &secrets, trust_any_secret)?,
         };
-        let cookie = cookie.spec().map_err(|error| misconfigured(py, &error))?;
         let duration = |seconds: f64| {
             Duration::try_from_secs_f64(seconds)
                 .map_err(|_| wrong_setting(py, format!("{seconds} seconds is no lifetime")))
@@ -74,20 +73,27 @@ impl Sessions {
         if let Some(seconds) = absolute_seconds {
             expiry = expiry.absolute(duration(seconds)?);
         }
-        let place = Place {
+        let kind = Kind::Native {
             store,
-            keys: ring,
-            cookie,
+            keys,
             expiry,
             realm: realm.to_owned(),
-            size_limit,
-            discards_on_server_error: discard_on_server_error,
         };
-        place.check().map_err(|error| misconfigured(py, &error))?;
-        Ok(Self {
-            place,
-            house: Mutex::new(None),
-        })
+        Self::at(py, kind, &cookie, size_limit, discard_on_server_error)
+    }
+
+    /// Sessions where Flask-Session keeps them, as it keeps them.
+    #[staticmethod]
+    #[pyo3(signature = (settings, *, cookie, size_limit=1_048_576, discard_on_server_error=false))]
+    fn flask_session(
+        py: Python<'_>,
+        settings: Settings,
+        cookie: Cookie,
+        size_limit: usize,
+        discard_on_server_error: bool,
+    ) -> PyResult<Self> {
+        let kind = Kind::Shared(settings.shared(py)?);
+        Self::at(py, kind, &cookie, size_limit, discard_on_server_error)
     }
 
     /// Opens the store now, rather than at the first request.
@@ -157,13 +163,34 @@ impl Sessions {
     fn __repr__(&self) -> String {
         format!(
             "Sessions({}, cookie {})",
-            self.place.store,
+            self.place.name(),
             self.place.cookie.name()
         )
     }
 }
 
 impl Sessions {
+    fn at(
+        py: Python<'_>,
+        kind: Kind,
+        cookie: &Cookie,
+        size_limit: usize,
+        discards_on_server_error: bool,
+    ) -> PyResult<Self> {
+        let cookie = cookie.spec().map_err(|error| misconfigured(py, &error))?;
+        let place = Place {
+            kind,
+            cookie,
+            size_limit,
+            discards_on_server_error,
+        };
+        place.check().map_err(|error| misconfigured(py, &error))?;
+        Ok(Self {
+            place,
+            house: Mutex::new(None),
+        })
+    }
+
     fn house(&self, py: Python<'_>) -> PyResult<Arc<House>> {
         let mut slot = match self.house.lock_py_attached(py) {
             Ok(slot) => slot,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeVar, final
 
-from abiding.info import Cookie, Info
+from abiding.info import Cookie, FlaskSessionSettings, Info
 
 _T = TypeVar("_T")
 
@@ -49,6 +49,14 @@ class Sessions:
         absolute_seconds: float | None = None,
         slide: bool = True,
         size_limit: int = 65_536,
+        discard_on_server_error: bool = False,
+    ) -> Sessions: ...
+    @staticmethod
+    def flask_session(
+        settings: FlaskSessionSettings,
+        *,
+        cookie: Cookie,
+        size_limit: int = 1_048_576,
         discard_on_server_error: bool = False,
     ) -> Sessions: ...
     def connect(self) -> None: ...

@@ -37,3 +37,24 @@ class Cookie(TypedDict):
     #: ``Lax``, ``None`` or ``Strict``; ``None`` leaves the attribute out.
     same_site: str | None
     partitioned: bool
+
+
+class FlaskSessionSettings(TypedDict):
+    """Where Flask-Session keeps sessions, and how."""
+
+    #: ``redis``, ``postgres``, ``sqlite`` or ``files``.
+    engine: str
+    #: A URL, or a path.
+    place: str
+    prefix: str
+    lifetime_seconds: float
+    permanent: bool
+    #: The signing one first; empty where ids are not signed.
+    secrets: list[bytes]
+    #: In bytes.
+    id_length: int
+    #: ``msgpack`` or ``json``.
+    format: str
+    table: str
+    #: Whether files are named as cachelib 0.16 and later names them.
+    sha256: bool

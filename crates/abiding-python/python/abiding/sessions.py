@@ -11,7 +11,7 @@ from typing import Any
 
 from abiding import _native
 from abiding.errors import AbidingError
-from abiding.info import Info
+from abiding.info import FlaskSessionSettings, Info
 
 
 class Sessions:
@@ -22,8 +22,20 @@ class Sessions:
     """
 
     def __init__(self, url: str, *, sweep_seconds: float = 600.0, **settings: Any) -> None:
-        self._make: Callable[[], _native.Sessions] = lambda: _native.Sessions(url, **settings)
-        self._native = self._make()
+        self._begin(lambda: _native.Sessions(url, **settings), sweep_seconds)
+
+    @classmethod
+    def flask_session(
+        cls, shared: FlaskSessionSettings, *, sweep_seconds: float = 600.0, **settings: Any
+    ) -> Sessions:
+        """Sessions where Flask-Session keeps them, as it keeps them."""
+        sessions = cls.__new__(cls)
+        sessions._begin(lambda: _native.Sessions.flask_session(shared, **settings), sweep_seconds)
+        return sessions
+
+    def _begin(self, make: Callable[[], _native.Sessions], sweep_seconds: float) -> None:
+        self._make = make
+        self._native = make()
         self._sweep_seconds = sweep_seconds
         # The processes of a server begin together and need not sweep together.
         self._next_sweep = time.monotonic() + sweep_seconds * (0.5 + os.getpid() % 100 / 100)

@@ -9,7 +9,8 @@
     app.config.update(SECRET_KEY="...", SESSION_ABIDING_URL="sqlite:sessions.db")
     Session(app)
 
-Without a URL, sessions live in Flask's own signed cookie, byte for byte.
+With the settings of Flask-Session (``SESSION_TYPE``, ``SESSION_REDIS`` …) sessions live where it keeps them,
+and applications with it share them. With neither, they live in Flask's own signed cookie, byte for byte.
 """
 
 from __future__ import annotations
@@ -54,6 +55,6 @@ class Session:
 
     def _interface(self, app: Flask) -> SessionInterface:
         url = config.store_url(app)
-        if url is None:
+        if url is None and config.flask_session_kind(app) is None:
             return SignedCookieSessionInterface()
         return ServerSideSessionInterface(app, url)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from abiding.errors import ConfigError
+from abiding.flask import flask_session
 from abiding.info import Cookie
 from abiding.sessions import Sessions
 
@@ -35,17 +36,30 @@ def store_url(app: Flask) -> str | None:
                 " 'sqlite:sessions.db', 'redis://localhost:6379/0' or 'postgresql://user@host/db'"
             )
         return _anchored(app, url)
-    if kind in (None, "null", "cookie"):
+    if kind in (None, "null", "cookie") or kind in _TYPES:
         return None
-    if kind in _TYPES:
-        raise ConfigError(
-            f"SESSION_TYPE={kind!r}: the layouts of Flask-Session are not read by this release;"
-            " name the store with SESSION_ABIDING_URL"
-        )
     raise ConfigError(
         f"SESSION_TYPE={kind!r} is no kind of session: leave it out for Flask's signed cookie, or name a"
         " store with SESSION_ABIDING_URL"
     )
+
+
+def flask_session_kind(app: Flask) -> str | None:
+    """The back end of Flask-Session that the application names, if it names one."""
+    kind = app.config.get("SESSION_TYPE")
+    named = isinstance(kind, str) and kind.lower() in _TYPES
+    return str(kind).lower() if named and app.config.get("SESSION_ABIDING_URL") is None else None
+
+
+def shared_sessions(app: Flask, interface: SessionInterface, kind: str) -> Sessions:
+    """The sessions that Flask-Session's back end of this kind would keep."""
+    settings: dict[str, Any] = {
+        "cookie": cookie(app, interface),
+        "sweep_seconds": app.config.get("SESSION_ABIDING_SWEEP_SECONDS", 600.0),
+    }
+    if "SESSION_ABIDING_SIZE_LIMIT" in app.config:
+        settings["size_limit"] = app.config["SESSION_ABIDING_SIZE_LIMIT"]
+    return Sessions.flask_session(flask_session.settings(app, kind, secrets(app)), **settings)
 
 
 def _anchored(app: Flask, url: str) -> str:
