@@ -61,3 +61,54 @@ impl Session {
         .await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::pin,
+        task::{Context, Poll, Waker},
+    };
+
+    use super::*;
+    use crate::{KeyRing, Manager, MemoryStore, compat::Datetime};
+
+    /// The memory store never waits.
+    fn now<T>(future: impl Future<Output = T>) -> T {
+        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(value) => value,
+            Poll::Pending => panic!("it waits"),
+        }
+    }
+
+    /// What a Flask application put into a native session is read by its meaning, flash messages too.
+    #[test]
+    fn values_of_python_in_a_native_session_are_read_as_what_they_mean() {
+        let keys = KeyRing::generate().unwrap();
+        let manager = Manager::builder(MemoryStore::new()).keys(keys).build();
+        let session = manager.unwrap().open([]);
+        let message = Value::Tuple(vec!["error".into(), Value::Markup("<b>no</b>".into())]);
+        let moment = Datetime::from_unix_micros(0).unwrap();
+        for (key, value) in [
+            ("pair", Value::Tuple(vec![1_i64.into(), 2_i64.into()])),
+            ("set", Value::Set(vec!["a".into()])),
+            ("uuid", Value::Uuid(5)),
+            ("moment", Value::Datetime(moment)),
+            ("plain", Value::List(vec![1_i64.into()])),
+            ("_flashes", Value::List(vec![message])),
+        ] {
+            session.insert_value(&key.into(), &value).unwrap();
+        }
+        assert_eq!(now(session.get("pair")).unwrap(), Some((1, 2)));
+        assert_eq!(now(session.get("set")).unwrap(), Some(vec!["a".to_owned()]));
+        let uuid = "00000000-0000-0000-0000-000000000005".to_owned();
+        assert_eq!(now(session.get("uuid")).unwrap(), Some(uuid));
+        let read: Option<String> = now(session.get("moment")).unwrap();
+        assert!(read.unwrap().starts_with("1970-01-01"));
+        assert_eq!(now(session.get("plain")).unwrap(), Some(vec![1]));
+        assert!(now(session.get::<u32>("pair")).is_err());
+        now(session.flash("info", "yes")).unwrap();
+        let said = now(session.take_flashes()).unwrap();
+        let said: Vec<_> = said.iter().map(|flash| flash.message.as_str()).collect();
+        assert_eq!(said, ["<b>no</b>", "yes"]);
+    }
+}
