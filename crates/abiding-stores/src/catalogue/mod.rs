@@ -1,6 +1,6 @@
 //! What stores there are: by which URLs each is opened, with which options, and what it promises.
 //!
-//! One row for each store, whether its feature is compiled in or not: [`STORES`]. [`StoreUrl`](crate::StoreUrl)
+//! One row for each store, whether its feature is compiled in or not: [`STORES`]. [`StoreUrl`]
 //! goes by it, the tables in the README and in `docs/stores.md` are made of it (`cargo xtask tables`), and
 //! tests hold every row against the store itself on its real server.
 //!
