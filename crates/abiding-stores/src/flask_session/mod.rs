@@ -155,6 +155,12 @@ struct Place {
 }
 
 impl<S: Shelf> FlaskStore<S> {
+    #[cfg(any(
+        feature = "file",
+        feature = "postgres",
+        feature = "redis",
+        feature = "sqlite"
+    ))]
     pub(crate) fn new(settings: FlaskSession, shelf: S) -> Self {
         Self { settings, shelf }
     }

@@ -36,7 +36,7 @@ mod redis {
 
 #[cfg(feature = "sqlite")]
 mod sqlite {
-    use std::{cell::RefCell, path::PathBuf};
+    use std::{cell::RefCell, path::PathBuf, time::Duration};
 
     use abiding::FlaskSession;
     use abiding_stores::{
@@ -52,7 +52,10 @@ mod sqlite {
 
     fn store() -> FlaskStore<SqliteShelf> {
         let options = SqliteOptions::new(PATH.with_borrow(PathBuf::clone));
-        let options = options.durability(Durability::Process);
+        // Without a log every write is a flush, and a busy machine takes its time.
+        let options = options
+            .durability(Durability::Process)
+            .patience(Duration::from_secs(60));
         FlaskStore::sqlite(options, &FlaskSession::new()).unwrap()
     }
 
