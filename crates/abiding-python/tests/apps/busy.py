@@ -28,6 +28,7 @@ def healthy() -> str:
 
 @app.get("/pid")
 def pid() -> str:
+    wait()
     return str(os.getpid())
 
 
