@@ -21,7 +21,8 @@
 //! - **A crash of the server** loses what the server loses: with `appendonly yes` and `appendfsync always` nothing that was
 //!   acknowledged, and then [`durable`](Capabilities::durable) is true; otherwise up to some seconds of writes, a log-out among them.
 //! - **A failover** by Sentinel is followed: requests wait for the new primary as long as their patience. What the old one
-//!   acknowledged and no replica had is lost with it, unless [`RedisOptions::replicas`] asks for more.
+//!   acknowledged and no replica had is lost with it, unless [`RedisOptions::replicas`] asks for more. Let servers behind Sentinels keep
+//!   their data on disk: a primary that comes back empty, and is named by a Sentinel that has not heard of its fall, has no sessions.
 //! - **A Redis Cluster** puts sessions and lists in slots of their own. Slots that move are followed, also while they move, and
 //!   so are failovers. A write stays one script, and a rotation takes place in steps of which one decides: a process
 //!   that dies in between leaves the session where it was or where it goes, and whoever comes next finishes that.

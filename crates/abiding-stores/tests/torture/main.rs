@@ -235,5 +235,7 @@ Each process is a program of its own with a manager and a store; all have one ke
 - **Random walk**: everybody counts, writes, looks, renews, revokes, signs out and sweeps in sessions that all share. Checked is what must be true in any
   order: no acknowledged write is lost, no half of one is seen, numbers are exact, what ended answers no more, and nobody is signed out for nothing.
 - **Kills**: everybody counts in sessions of their own, one request after the other, while the server is killed with `kill -9` and started again, or a process is
-  killed. A number that is not greater than the one acknowledged before shows that something was undone.
+  killed. A number that is not greater than the one acknowledged before shows that something was undone. A server behind
+  Sentinels comes back with what it had: one that comes back empty, and is named by a Sentinel that has not heard of the failover, tells its visitors that
+  they have no session, and all that they wrote counts as undone.
 ";

@@ -25,7 +25,10 @@ impl RedisSentinels {
     /// # Panics
     /// If one of them cannot be started.
     pub fn new() -> Option<Self> {
-        let settings = ["--save", "", "--repl-diskless-sync-delay", "0"];
+        // What was killed comes back with what it had: a primary that comes back empty, and is named by a Sentinel that
+        // has not heard of the failover, tells its visitors that they have no session.
+        let keeping = ["--save", "", "--appendonly", "yes"];
+        let settings = [&keeping[..], &["--repl-diskless-sync-delay", "0"]].concat();
         let primary = RedisServer::with(&settings)?;
         let port = primary.port.to_string();
         let following = ["--replicaof", "127.0.0.1", &port];
