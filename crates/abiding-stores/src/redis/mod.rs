@@ -19,7 +19,7 @@
 //!   than that cuts none short. Readers go by the session's own deadline. The sweep is there for keys
 //!   whose expiry was taken away; an index mends itself when it is read.
 //! - **A crash of the server** loses what the server loses: with `appendonly yes` and `appendfsync always` nothing that was
-//!   acknowledged, and then [`durable`](Capabilities::durable) is true; otherwise up to some seconds of writes, a log-out among them.
+//!   acknowledged, and then [`durable`](abiding::store::Capabilities::durable) is true; otherwise up to some seconds of writes, a log-out among them.
 //! - **A failover** by Sentinel is followed: requests wait for the new primary as long as their patience. What the old one
 //!   acknowledged and no replica had is lost with it, unless [`RedisOptions::replicas`] asks for more. Let servers behind Sentinels keep
 //!   their data on disk: a primary that comes back empty, and is named by a Sentinel that has not heard of its fall, has no sessions.
