@@ -140,6 +140,10 @@ fn explain_way(cause: &tokio_postgres::Error) -> (ErrorKind, &'static str) {
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::UnexpectedEof => CLOSED,
+            // The driver's words for an answer that it cannot parse, and for one that breaks off.
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other => {
+                FOREIGN
+            }
             _ => "cannot be reached: it must be running, and the host and the port must be right",
         };
         return (ErrorKind::Unavailable, what);
@@ -153,13 +157,15 @@ fn explain_way(cause: &tokio_postgres::Error) -> (ErrorKind, &'static str) {
     let what = match () {
         () if cause.is_closed() => CLOSED,
         () if told("password missing") => "asks for a password, and the URL has none",
-        () => "did not answer as PostgreSQL does",
+        () => FOREIGN,
     };
     (ErrorKind::Unavailable, what)
 }
 
 const NO_TLS: &str = "offers no TLS that can be trusted: it must be turned on there, and the certificate be valid for the host \
      of the URL and signed by a root that this system or `sslrootcert` names";
+
+const FOREIGN: &str = "did not answer as PostgreSQL does";
 
 const CLOSED: &str = "closed the connection: it may be restarting, or be no PostgreSQL";
 
