@@ -1,7 +1,8 @@
-//! What the visitors notice of a sweep: `bench-sweep memory|sqlite [SESSIONS] [DIRECTORY]`.
+//! What the visitors notice of a sweep: `bench-sweep memory|sqlite|postgres|mysql [SESSIONS] [DIRECTORY]`.
 //!
-//! Half of the sessions have ended. Readers and writers at a steady pace are timed while nothing else
-//! happens, and then while the sweep removes that half.
+//! Half of the sessions have ended. Readers and writers at a steady pace are timed in turns while nothing
+//! else happens and while the sweep removes that half. The servers are started for the occasion; they
+//! flush each write from the moment the sessions are made.
 
 #![expect(clippy::print_stdout, reason = "a program whose output is its purpose")]
 
@@ -22,7 +23,8 @@ use abiding::{
     store::{Expect, MemoryStore, Store, Sweep, sample},
 };
 use abiding_bench::{contract::sample_texts, statistics::quantile};
-use abiding_stores::sqlite::SqliteStore;
+use abiding_stores::{mysql::MysqlStore, postgres::PostgresStore, sqlite::SqliteStore};
+use abiding_testkit::servers::{mysql::MysqlServer, postgres::PostgresServer};
 use abiding_tower::SweepPace;
 use tokio::{
     task::JoinSet,
@@ -35,8 +37,8 @@ const BEGIN: Timestamp = Timestamp::from_millis(1_000_000_000);
 const VISITORS: usize = 8;
 /// The pause between two requests of a visitor.
 const PACE: Duration = Duration::from_millis(10);
-/// How long the visitors are timed before the sweep begins.
-const IDLE: Duration = Duration::from_secs(10);
+/// How long they are timed without the sweep, and then with it.
+const WINDOW: Duration = Duration::from_secs(2);
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -46,51 +48,70 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .next()
         .map_or(Ok(1_000_000), |count| count.parse::<usize>())?;
     match store.as_str() {
-        "memory" => run(MemoryStore::new(), sessions, 1).await,
+        "memory" => {
+            let store = Arc::new(MemoryStore::new());
+            let living = fill(&store, sessions, 1).await?;
+            measure(&store, &living).await
+        }
         "sqlite" => {
             let parent = arguments.next().map_or_else(env::temp_dir, PathBuf::from);
             let directory = parent.join(format!("abiding-bench-sweep-{}", std::process::id()));
             fs::create_dir_all(&directory)?;
-            let store = SqliteStore::open(directory.join("sessions.sqlite"))?;
-            let outcome = run(store, sessions, 500).await;
+            let store = Arc::new(SqliteStore::open(directory.join("sessions.sqlite"))?);
+            let living = fill(&store, sessions, 500).await?;
+            let outcome = measure(&store, &living).await;
+            drop(store);
             fs::remove_dir_all(&directory)?;
             outcome
         }
-        _ => Err("usage: bench-sweep memory|sqlite [SESSIONS] [DIRECTORY]".into()),
+        "postgres" => {
+            let server = PostgresServer::with(&["max_wal_size=4GB"]).ok_or("needs PostgreSQL")?;
+            let url = server.url("postgres");
+            let lazy = Arc::new(PostgresStore::open(&format!("{url}?durability=lazy")).await?);
+            let living = fill(&lazy, sessions, 64).await?;
+            server.sql("postgres", "CHECKPOINT");
+            measure(&Arc::new(PostgresStore::open(&url).await?), &living).await
+        }
+        "mysql" => {
+            let server = MysqlServer::new().ok_or("needs MariaDB")?;
+            let store = MysqlStore::open(&server.socket_url(&server.database())).await?;
+            let store = Arc::new(store);
+            let living = fill(&store, sessions, 64).await?;
+            server.sql("", "SET GLOBAL innodb_flush_log_at_trx_commit = 1");
+            measure(&store, &living).await
+        }
+        _ => Err("usage: bench-sweep memory|sqlite|postgres|mysql [SESSIONS] [DIRECTORY]".into()),
     }
 }
 
-async fn run<S: Sweep>(store: S, sessions: usize, writers: usize) -> Result<(), Box<dyn Error>> {
-    let store = Arc::new(store);
-    let start = Instant::now();
-    let living = fill(&store, sessions, writers).await?;
-    println!(
-        "{sessions} sessions, half of them ended, made in {:.1} s",
-        start.elapsed().as_secs_f64()
-    );
-
-    let quiet = Visitors::start(&store, &living);
-    sleep(IDLE).await;
-    quiet.report("idle").await?;
-
-    let busy = Visitors::start(&store, &living);
-    let start = Instant::now();
-    let (mut removed, mut longest, mut steps) = (0, Duration::ZERO, 0_usize);
+/// Times the visitors without the sweep and with it, in turns, until it is through.
+async fn measure<S: Sweep>(store: &Arc<S>, living: &[StoreKey]) -> Result<(), Box<dyn Error>> {
+    let (mut idle, mut busy) = (Times::default(), Times::default());
+    let (mut took, mut longest) = (Duration::ZERO, Duration::ZERO);
+    let (mut removed, mut steps, mut more) = (0, 0_usize, true);
     let mut pace = SweepPace::new();
-    loop {
-        let step = Instant::now();
-        let swept = store.sweep(now(), pace.batch()).await?;
-        let elapsed = step.elapsed();
-        longest = longest.max(elapsed);
-        removed += swept.removed;
-        steps += 1;
-        if !swept.more {
-            break;
+    while more {
+        let visitors = Visitors::start(store, living);
+        sleep(WINDOW).await;
+        idle.add(visitors.times().await?);
+
+        let visitors = Visitors::start(store, living);
+        let start = Instant::now();
+        while more && start.elapsed() < WINDOW {
+            let step = Instant::now();
+            let swept = store.sweep(now(), pace.batch()).await?;
+            let elapsed = step.elapsed();
+            longest = longest.max(elapsed);
+            removed += swept.removed;
+            steps += 1;
+            more = swept.more;
+            sleep(pace.rest_after(elapsed)).await;
         }
-        sleep(pace.rest_after(elapsed)).await;
+        took += start.elapsed();
+        busy.add(visitors.times().await?);
     }
-    let took = start.elapsed();
-    busy.report("while the sweep runs").await?;
+    idle.report("idle");
+    busy.report("while the sweep runs");
     println!(
         "the sweep removed {removed} in {:.1} s, {steps} steps, the longest {:.1} ms",
         took.as_secs_f64(),
@@ -110,6 +131,7 @@ async fn fill<S: Store>(
     sessions: usize,
     writers: usize,
 ) -> Result<Vec<StoreKey>, Box<dyn Error>> {
+    let start = Instant::now();
     let mut tasks = JoinSet::new();
     for _ in 0..writers {
         let store = Arc::clone(store);
@@ -140,6 +162,10 @@ async fn fill<S: Store>(
     while let Some(made) = tasks.join_next().await {
         living.extend(made??);
     }
+    println!(
+        "{sessions} sessions, half of them ended, made in {:.1} s",
+        start.elapsed().as_secs_f64()
+    );
     Ok(living)
 }
 
@@ -195,20 +221,42 @@ impl Visitors {
         }
     }
 
-    async fn report(self, when: &str) -> Result<(), Box<dyn Error>> {
+    async fn times(self) -> Result<Times, Box<dyn Error>> {
         self.over.store(true, Ordering::Relaxed);
-        for (what, tasks) in [("reads", self.readers), ("writes", self.writers)] {
-            let mut times = Vec::new();
+        let mut times = Times::default();
+        for (of, tasks) in [
+            (&mut times.reads, self.readers),
+            (&mut times.writes, self.writers),
+        ] {
             for visitor in tasks.join_all().await {
-                times.extend(visitor?);
+                of.extend(visitor?);
             }
+        }
+        Ok(times)
+    }
+}
+
+/// How long requests took, in milliseconds.
+#[derive(Default)]
+struct Times {
+    reads: Vec<f64>,
+    writes: Vec<f64>,
+}
+
+impl Times {
+    fn add(&mut self, more: Self) {
+        self.reads.extend(more.reads);
+        self.writes.extend(more.writes);
+    }
+
+    fn report(mut self, when: &str) {
+        for (what, times) in [("reads", &mut self.reads), ("writes", &mut self.writes)] {
             times.sort_by(f64::total_cmp);
-            let [p50, p99, max] = [0.5, 0.99, 1.0].map(|q| quantile(&times, q));
+            let [p50, p99, max] = [0.5, 0.99, 1.0].map(|q| quantile(times, q));
             println!(
                 "{when}: {} {what}, p50 {p50:.3} ms, p99 {p99:.3} ms, longest {max:.3} ms",
                 times.len()
             );
         }
-        Ok(())
     }
 }
