@@ -189,11 +189,13 @@ const FAREWELL: &str = "WITH gone AS (UPDATE {table} SET kind = 2, ends = $2, sw
 /// Of up to `$2` rows whose time may have come by `$1`, and that nobody holds, removes those that are
 /// over and puts the others back behind their end. A session that is used moves its end and not its
 /// place in the index, so each is met here once in an idle timeout.
+///
+/// It does not wait for the disk: what a crash brings back is over all the same.
 const SWEEP: &str = "WITH due AS MATERIALIZED (SELECT key, ends FROM {table} WHERE sweep_at <= $1 \
      ORDER BY sweep_at LIMIT $2 FOR UPDATE SKIP LOCKED), \
      gone AS (DELETE FROM {table} AS t USING due WHERE t.key = due.key AND due.ends <= $1 RETURNING 1), \
      later AS (UPDATE {table} AS t SET sweep_at = due.ends FROM due WHERE t.key = due.key AND due.ends > $1) \
-     SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM due)";
+     SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM due), set_config('synchronous_commit', 'off', true)";
 
 const SCAN: &str =
     "SELECT {columns} FROM {table} WHERE key > $1 AND kind = 0 AND ends > $2 ORDER BY key LIMIT $3";
