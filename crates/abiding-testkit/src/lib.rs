@@ -14,7 +14,7 @@
 //! # mod conformance_rs { use super::*;
 //! abiding_testkit::conformance! {
 //!     store: MyStore::new(),
-//!     powers: [scan, subjects, sweep],
+//!     powers: [scan, subjects, sweep, watch],
 //! }
 //! # }
 //! ```

@@ -17,6 +17,7 @@ pub mod scan;
 pub mod subjects;
 pub mod sweep;
 pub mod touch;
+pub mod watch;
 
 /// Makes one `#[test]` of every promise, for one store.
 ///
@@ -29,7 +30,7 @@ pub mod touch;
 /// # mod tests {
 /// abiding_testkit::conformance! {
 ///     store: abiding::MemoryStore::new(),
-///     powers: [scan, subjects, sweep],
+///     powers: [scan, subjects, sweep, watch],
 ///     block_on: abiding_testkit::block_on,
 /// }
 /// # }
@@ -284,6 +285,18 @@ macro_rules! promises {
             []
         }
     };
+    (watch, [$($with:tt)+], $arguments:tt) => {
+        $($with)+! {
+            watch, $arguments,
+            [
+                watching_completes_when_the_record_ends
+                watching_completes_when_the_record_moves
+                watching_completes_when_the_sessions_of_the_subject_end
+                watching_goes_on_while_the_record_is_changed_and_touched
+            ],
+            []
+        }
+    };
 }
 
 #[cfg(test)]
@@ -304,6 +317,7 @@ mod tests {
             include_str!("subjects.rs"),
             include_str!("sweep.rs"),
             include_str!("touch.rs"),
+            include_str!("watch.rs"),
         ];
         for line in modules.iter().flat_map(|module| module.lines()) {
             let Some(rest) = line.strip_prefix("pub async fn ") else {

@@ -36,6 +36,7 @@ fn broken_by(flaw: Flaw) -> Vec<&'static str> {
     promises.extend(abiding_testkit::promises!(subjects, [broken], [flaw]));
     promises.extend(abiding_testkit::promises!(sweep, [broken], [flaw]));
     promises.extend(abiding_testkit::promises!(touch, [broken], [flaw]));
+    promises.extend(abiding_testkit::promises!(watch, [broken], [flaw]));
     promises
 }
 
@@ -58,6 +59,10 @@ fn every_flaw_breaks_the_promise_that_forbids_it() {
         (
             Flaw::CommitsInTwoSteps,
             "a_dropped_commit_leaves_the_whole_change_or_none",
+        ),
+        (
+            Flaw::DeafToMoves,
+            "watching_completes_when_the_record_moves",
         ),
         (
             Flaw::DeletesTheAliasOnly,
@@ -100,6 +105,10 @@ fn every_flaw_breaks_the_promise_that_forbids_it() {
         (
             Flaw::SweepsOnce,
             "sweep_removes_what_ended_in_bounded_calls",
+        ),
+        (
+            Flaw::TellsOfChanges,
+            "watching_goes_on_while_the_record_is_changed_and_touched",
         ),
         (
             Flaw::ThawsSnapshots,

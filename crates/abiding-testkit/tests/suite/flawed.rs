@@ -13,8 +13,8 @@ use std::{
 use abiding::{
     Found, Record, Result, Store, StoreKey, SubjectKey, Timestamp,
     store::{
-        Capabilities, Change, Committed, Created, Deleted, Expect, Farewell, Leave, Scan, Subjects,
-        Sweep, Swept, Touched, sample,
+        Announcer, Capabilities, Change, Committed, Created, Deleted, Expect, Farewell, Leave,
+        Scan, Subjects, Sweep, Swept, Touched, Watch, Watching, sample,
     },
 };
 
@@ -27,6 +27,8 @@ pub(crate) enum Flaw {
     ChecksThenCreates,
     /// A cut-off commit leaves the half of it.
     CommitsInTwoSteps,
+    /// Who watches a session is not told that it moved.
+    DeafToMoves,
     /// A log-out through an alias removes the alias.
     DeletesTheAliasOnly,
     /// The record is out of the store while a change is applied, also to one that fails.
@@ -53,6 +55,8 @@ pub(crate) enum Flaw {
     SweepsByTheFirstDeadline,
     /// A sweep stops for good after its first batch.
     SweepsOnce,
+    /// Who watches a session is told of every change.
+    TellsOfChanges,
     /// A snapshot is an alias.
     ThawsSnapshots,
     /// A touch puts the deadline where it says, also back.
@@ -66,6 +70,7 @@ pub(crate) enum Flaw {
 pub(crate) struct Flawed {
     flaw: Flaw,
     rows: Mutex<BTreeMap<StoreKey, Row>>,
+    announcer: Announcer,
 }
 
 #[derive(Clone)]
@@ -88,6 +93,7 @@ impl Flawed {
         Self {
             flaw,
             rows: Mutex::default(),
+            announcer: Announcer::new(),
         }
     }
 
@@ -207,6 +213,9 @@ impl Flawed {
         let changed = change.apply(&current)?;
         let version = changed.version;
         self.put(&mut rows, current.key, changed);
+        if self.has(Flaw::TellsOfChanges) {
+            self.announcer.tell(&current.key);
+        }
         Ok(Committed::Yes(version))
     }
 }
@@ -339,6 +348,9 @@ impl Store for Flawed {
         };
         rows.insert(found.key, self.row(left));
         self.put(&mut rows, *to, moved);
+        if !self.has(Flaw::DeafToMoves) {
+            self.announcer.tell(&found.key);
+        }
         Ok(Committed::Yes(version))
     }
 
@@ -356,6 +368,7 @@ impl Store for Flawed {
             let Some(row) = rows.remove(&key).filter(|row| !self.is_over(row, now)) else {
                 break;
             };
+            self.announcer.tell(&key);
             match row.content {
                 Content::Alias { to, .. } if !self.has(Flaw::DeletesTheAliasOnly) => {
                     next = Some(to);
@@ -453,7 +466,17 @@ impl Subjects for Flawed {
             .iter()
             .filter(|key| self.living(&rows, key, now).is_some())
             .count();
-        own.iter().for_each(|key| drop(rows.remove(key)));
+        for key in &own {
+            rows.remove(key);
+            self.announcer.tell(key);
+        }
         Ok(living)
+    }
+}
+
+impl Watch for Flawed {
+    async fn watch(&self, key: &StoreKey) -> Result<Watching> {
+        others().await;
+        Ok(self.announcer.watch(key))
     }
 }

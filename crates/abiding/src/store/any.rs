@@ -6,8 +6,9 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    Capabilities, Change, Committed, Created, Deleted, DynStore, DynSubjects, DynSweep, Expect,
-    Farewell, Leave, Scan, Store, Subjects, Sweep, Swept, Touched, erased::DynScan,
+    Capabilities, Change, Committed, Created, Deleted, DynStore, DynSubjects, DynSweep, DynWatch,
+    Expect, Farewell, Leave, Scan, Store, Subjects, Sweep, Swept, Touched, Watch, Watching,
+    erased::DynScan,
 };
 use crate::{
     clock::Timestamp,
@@ -34,6 +35,7 @@ pub struct AnyStore {
     scan: Option<Arc<dyn DynScan>>,
     subjects: Option<Arc<dyn DynSubjects>>,
     sweep: Option<Arc<dyn DynSweep>>,
+    watch: Option<Arc<dyn DynWatch>>,
 }
 
 /// Which optional powers a store has.
@@ -46,16 +48,25 @@ pub struct Powers {
     pub subjects: bool,
     /// What ended by itself can be removed: [`Sweep`].
     pub sweep: bool,
+    /// It tells when a record is over: [`Watch`].
+    pub watch: bool,
 }
 
 impl Powers {
-    /// These powers, each there or not.
+    /// These powers, each there or not, and no [`Watch`].
     pub const fn new(scan: bool, subjects: bool, sweep: bool) -> Self {
         Self {
             scan,
             subjects,
             sweep,
+            watch: false,
         }
+    }
+
+    /// These and [`Watch`].
+    pub const fn and_watch(mut self) -> Self {
+        self.watch = true;
+        self
     }
 }
 
@@ -69,6 +80,7 @@ impl AnyStore {
                 scan: None,
                 subjects: None,
                 sweep: None,
+                watch: None,
             },
             store,
         }
@@ -80,6 +92,7 @@ impl AnyStore {
             scan: self.scan.is_some(),
             subjects: self.subjects.is_some(),
             sweep: self.sweep.is_some(),
+            watch: self.watch.is_some(),
         }
     }
 
@@ -131,6 +144,15 @@ impl<S: Store> AnyStoreBuilder<S> {
         S: Sweep,
     {
         self.any.sweep = Some(Arc::clone(&self.store) as _);
+        self
+    }
+
+    /// It tells when a record is over.
+    pub fn watch(mut self) -> Self
+    where
+        S: Watch,
+    {
+        self.any.watch = Some(Arc::clone(&self.store) as _);
         self
     }
 
@@ -242,6 +264,15 @@ impl Subjects for AnyStore {
         match &self.subjects {
             Some(store) => store.end_subject(subject, except, now).await,
             None => Err(self.lacking("end the sessions of a subject", LISTS_NOBODY)),
+        }
+    }
+}
+
+impl Watch for AnyStore {
+    async fn watch(&self, key: &StoreKey) -> Result<Watching> {
+        match &self.watch {
+            Some(store) => store.watch(key).await,
+            None => Err(self.lacking("watch", "does not tell when a session is over")),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{future::Future, pin::Pin};
 
 use super::{
     Capabilities, Change, Committed, Created, Deleted, Expect, Farewell, Leave, Scan, Store,
-    Subjects, Sweep, Swept, Touched,
+    Subjects, Sweep, Swept, Touched, Watch, Watching,
 };
 use crate::{
     clock::Timestamp,
@@ -166,5 +166,15 @@ impl<S: Subjects> DynSubjects for S {
         now: Timestamp,
     ) -> Boxed<'a, usize> {
         Box::pin(Subjects::end_subject(self, subject, except, now))
+    }
+}
+
+pub(crate) trait DynWatch: Send + Sync + 'static {
+    fn watch<'a>(&'a self, key: &'a StoreKey) -> Boxed<'a, Watching>;
+}
+
+impl<S: Watch> DynWatch for S {
+    fn watch<'a>(&'a self, key: &'a StoreKey) -> Boxed<'a, Watching> {
+        Box::pin(Watch::watch(self, key))
     }
 }

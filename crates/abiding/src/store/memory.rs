@@ -1,8 +1,8 @@
 //! Sessions in the memory of one process: for tests, for development, and for a single process that
 //! may forget.
 //!
-//! Capabilities: in process (records are not sealed) · sweep · scan · subjects · not durable · not
-//! shared. Nothing is evicted. The end of the process ends every session; no operation awaits, so
+//! Capabilities: in process (records are not sealed) · sweep · scan · subjects · watch · not durable ·
+//! not shared. Nothing is evicted. The end of the process ends every session; no operation awaits, so
 //! there is no moment at which one can be cut in half.
 
 use std::{
@@ -16,8 +16,8 @@ use std::{
 };
 
 use super::{
-    Capabilities, Change, Committed, Created, Deleted, Expect, Farewell, Leave, Scan, Store,
-    Subjects, Sweep, Swept, Touched,
+    Announcer, Capabilities, Change, Committed, Created, Deleted, Expect, Farewell, Leave, Scan,
+    Store, Subjects, Sweep, Swept, Touched, Watch, Watching,
 };
 use crate::{
     clock::Timestamp,
@@ -42,6 +42,7 @@ pub struct MemoryStore {
     cursor: AtomicUsize,
     /// Locked after a shard, never before one.
     subjects: Mutex<HashMap<SubjectKey, BTreeSet<StoreKey>>>,
+    announcer: Announcer,
 }
 
 type Shard = HashMap<StoreKey, Row, BuildHasherDefault<Hashed>>;
@@ -115,6 +116,7 @@ impl MemoryStore {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             cursor: AtomicUsize::new(0),
             subjects: Mutex::default(),
+            announcer: Announcer::new(),
         }
     }
 
@@ -296,6 +298,7 @@ impl MemoryStore {
             let version = moved.version;
             let new_shard = pick(Self::index(to), first, &mut low, high.as_deref_mut());
             new_shard.insert(*to, Row::Record(Box::new(moved)));
+            self.announcer.tell(&from);
             return Ok(Committed::Yes(version));
         }
         Ok(Committed::Gone)
@@ -410,6 +413,7 @@ impl Store for MemoryStore {
             if row.is_over(now) {
                 return Ok(Deleted::Absent);
             }
+            self.announcer.tell(&key);
             match (row, farewell) {
                 (Row::Alias(alias), _) => key = alias.to,
                 (Row::Record(record), Some(farewell)) => {
@@ -525,12 +529,19 @@ impl Subjects for MemoryStore {
                     let is_living =
                         |row: Row| matches!(row, Row::Record(record) if !record.is_expired_at(now));
                     ended += usize::from(row.is_some_and(is_living));
+                    self.announcer.tell(key);
                 }
             }
             if others == 0 {
                 return Ok(ended);
             }
         }
+    }
+}
+
+impl Watch for MemoryStore {
+    async fn watch(&self, key: &StoreKey) -> Result<Watching> {
+        Ok(self.announcer.watch(key))
     }
 }
 

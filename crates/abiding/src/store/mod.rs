@@ -7,7 +7,7 @@
 //!
 //! There is no upsert. A record comes into being by [`create`](Store::create) under a fresh random
 //! key, or by [`rotate`](Store::rotate) out of a living one; nothing else can, so nothing that ended
-//! returns. Optional powers are traits of their own: [`Scan`], [`Subjects`], [`Sweep`].
+//! returns. Optional powers are traits of their own: [`Scan`], [`Subjects`], [`Sweep`], [`Watch`].
 
 mod any;
 mod change;
@@ -17,6 +17,7 @@ mod farewell;
 pub mod flask_session;
 mod memory;
 pub mod sample;
+mod watch;
 
 use std::{future::Future, sync::Arc};
 
@@ -25,9 +26,10 @@ pub use change::Change;
 #[cfg(feature = "flask")]
 pub(crate) use change::PLAIN;
 pub(crate) use change::{MetaEdit, SIZE_LIMIT, Sealer};
-pub(crate) use erased::{DynStore, DynSubjects, DynSweep};
+pub(crate) use erased::{DynStore, DynSubjects, DynSweep, DynWatch};
 pub use farewell::Farewell;
 pub use memory::MemoryStore;
+pub use watch::{Announcer, Watch, Watching};
 
 use crate::{
     clock::Timestamp,
@@ -392,5 +394,11 @@ impl<S: Subjects> Subjects for Arc<S> {
         now: Timestamp,
     ) -> impl Future<Output = Result<usize>> + Send {
         (**self).end_subject(subject, except, now)
+    }
+}
+
+impl<S: Watch> Watch for Arc<S> {
+    fn watch(&self, key: &StoreKey) -> impl Future<Output = Result<Watching>> + Send {
+        (**self).watch(key)
     }
 }
