@@ -6,7 +6,7 @@ use abiding::{
     Error, ErrorKind, Found, Record, Result, Store, StoreKey, SubjectKey, Timestamp,
     store::{
         Capabilities, Change, Committed, Created, Deleted, Expect, Farewell, Leave, Scan, Subjects,
-        Sweep, Swept, Touched,
+        Sweep, Swept, Touched, Watch, Watching,
     },
 };
 
@@ -159,5 +159,12 @@ impl<S: Subjects> Subjects for Deadline<S> {
     ) -> Result<usize> {
         let answer = self.store.end_subject(subject, except, now);
         self.within("end_subject", answer).await
+    }
+}
+
+/// Beginning to watch ends in time; what is watched may live for as long as it likes.
+impl<S: Watch> Watch for Deadline<S> {
+    async fn watch(&self, key: &StoreKey) -> Result<Watching> {
+        self.within("watch", self.store.watch(key)).await
     }
 }

@@ -17,7 +17,7 @@ mod conformance {
 
     abiding_testkit::conformance! {
         store: Deadline::new(MemoryStore::new(), Duration::from_secs(60)),
-        powers: [scan, subjects, sweep],
+        powers: [scan, subjects, sweep, watch],
         block_on: |future| tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()

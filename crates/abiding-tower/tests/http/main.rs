@@ -51,3 +51,4 @@ mod settling;
 mod signing;
 mod sockets;
 mod typed;
+mod watching;

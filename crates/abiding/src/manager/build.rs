@@ -13,7 +13,10 @@ use crate::{
     keyring::{Binding, Context, KeyRing},
     notes::Notes,
     rejection::Rejected,
-    store::{DynStore, DynSubjects, DynSweep, SIZE_LIMIT, Sealer, Store, Subjects, Sweep},
+    store::{
+        DynStore, DynSubjects, DynSweep, DynWatch, SIZE_LIMIT, Sealer, Store, Subjects, Sweep,
+        Watch,
+    },
 };
 
 /// How long an old id leads to its session after a renewal: as long as parallel requests may be under way.
@@ -94,8 +97,11 @@ impl Settings {
     fn build(
         self,
         place: Place,
-        sweep: Option<Arc<dyn DynSweep>>,
-        subjects: Option<Arc<dyn DynSubjects>>,
+        Powers {
+            sweep,
+            subjects,
+            watch,
+        }: Powers,
     ) -> Result<Manager, ConfigError> {
         let profile = self.profile?;
         let cookie = self.cookie.unwrap_or(profile.cookie);
@@ -143,6 +149,7 @@ impl Settings {
             keep_on_server_error: self.keep_on_server_error,
             sweep,
             subjects,
+            watch,
             rejected: Rejected::default(),
         })))
     }
@@ -196,8 +203,15 @@ macro_rules! shared_settings {
 pub struct ManagerBuilder<S> {
     store: Arc<S>,
     pub(super) settings: Settings,
+    powers: Powers,
+}
+
+/// The optional powers of the store that the manager may use.
+#[derive(Default)]
+struct Powers {
     sweep: Option<Arc<dyn DynSweep>>,
     subjects: Option<Arc<dyn DynSubjects>>,
+    watch: Option<Arc<dyn DynWatch>>,
 }
 
 impl<S: Store> ManagerBuilder<S> {
@@ -205,8 +219,7 @@ impl<S: Store> ManagerBuilder<S> {
         Self {
             store: Arc::new(store),
             settings: Settings::new(None),
-            sweep: None,
-            subjects: None,
+            powers: Powers::default(),
         }
     }
 
@@ -229,7 +242,7 @@ impl<S: Store> ManagerBuilder<S> {
     where
         S: Sweep,
     {
-        self.sweep = Some(Arc::clone(&self.store) as _);
+        self.powers.sweep = Some(Arc::clone(&self.store) as _);
         self
     }
 
@@ -238,7 +251,16 @@ impl<S: Store> ManagerBuilder<S> {
     where
         S: Subjects,
     {
-        self.subjects = Some(Arc::clone(&self.store) as _);
+        self.powers.subjects = Some(Arc::clone(&self.store) as _);
+        self
+    }
+
+    /// Lets [`Session::until_over`](crate::Session::until_over) wait for the end of a session.
+    pub fn watching(mut self) -> Self
+    where
+        S: Watch,
+    {
+        self.powers.watch = Some(Arc::clone(&self.store) as _);
         self
     }
 
@@ -248,8 +270,7 @@ impl<S: Store> ManagerBuilder<S> {
     /// [`ConfigError`] for settings that cannot work, with the remedy.
     pub fn build(self) -> Result<Manager, ConfigError> {
         let store: Arc<dyn DynStore> = self.store;
-        self.settings
-            .build(Place::Store(store), self.sweep, self.subjects)
+        self.settings.build(Place::Store(store), self.powers)
     }
 }
 
@@ -343,7 +364,11 @@ impl ClientSideBuilder {
             let realm = &self.settings.realm;
             let notes = Notes::new(store, Arc::clone(&sweep), ring, realm, "sign-ins");
             let place = Place::Cookie(Some(Register(notes)));
-            return self.settings.build(place, Some(sweep), None);
+            let powers = Powers {
+                sweep: Some(sweep),
+                ..Powers::default()
+            };
+            return self.settings.build(place, powers);
         }
         if !self.irrevocable {
             return Err(ConfigError::Lifetime {
@@ -351,7 +376,7 @@ impl ClientSideBuilder {
                 remedy: "say `revocable(store)`, or `irrevocable()`, since a copied cookie outlives its logout",
             });
         }
-        self.settings.build(Place::Cookie(None), None, None)
+        self.settings.build(Place::Cookie(None), Powers::default())
     }
 }
 

@@ -26,6 +26,7 @@ mod flask;
 mod open;
 mod register;
 mod subjects;
+mod watch;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -47,7 +48,7 @@ use crate::{
     keyring::{Binding, Context, KeyRing},
     rejection::{Rejected, Rejection},
     session::{Info, Session},
-    store::{Capabilities, DynStore, DynSubjects, DynSweep, Sealer, Store, Swept},
+    store::{Capabilities, DynStore, DynSubjects, DynSweep, DynWatch, Sealer, Store, Swept},
 };
 
 /// Opens, keeps and ends the sessions of one application.
@@ -71,6 +72,7 @@ pub(crate) struct Shared {
     keep_on_server_error: bool,
     sweep: Option<Arc<dyn DynSweep>>,
     subjects: Option<Arc<dyn DynSubjects>>,
+    watch: Option<Arc<dyn DynWatch>>,
     rejected: Rejected,
 }
 

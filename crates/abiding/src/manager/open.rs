@@ -186,7 +186,12 @@ impl Shared {
     }
 
     /// Why there is nothing where a genuine token leads to. What was ended on purpose left a farewell.
-    fn why_absent(&self, store: Capabilities, credential: &Credential, now: Timestamp) -> Ending {
+    pub(super) fn why_absent(
+        &self,
+        store: Capabilities,
+        credential: &Credential,
+        now: Timestamp,
+    ) -> Ending {
         let remembers = store.durable && !store.evicts && !store.legible;
         if credential.until <= now {
             Ending::Absolute

@@ -496,6 +496,33 @@ impl Session {
         }
     }
 
+    /// Waits until this session is over, whoever ends it and wherever, and answers how it stands then: for
+    /// a page that stays open, with server-sent events or a WebSocket, so that a sign-out on one device
+    /// reaches the others while they are looked at. Answers at once where there is no session.
+    ///
+    /// A sign-in leaves the id of before behind, and so ends the wait of pages that were opened with that:
+    /// [`Ending::Unknown`]. Such a page asks again and finds itself signed in. A deadline that passes ends no
+    /// wait: [`info`](Self::info) tells it beforehand.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] unless the manager was built with
+    /// [`watching`](crate::ManagerBuilder::watching); otherwise the store failed, and the page may ask again.
+    pub async fn until_over(&self) -> Result<Standing> {
+        let standing = self.standing().await?;
+        let credential = match &lock(&self.desk).state.known {
+            Known::Live(credential, _) => credential.clone(),
+            _ => return Ok(standing),
+        };
+        let credential = credential.ok_or_else(|| {
+            let context = "a session that lives in its cookie is over when the cookie is";
+            Error::new(ErrorKind::Unsupported, "until_over", context)
+        })?;
+        self.shared
+            .until_over(credential)
+            .await
+            .map(Standing::Ended)
+    }
+
     /// Stores what was changed so far, now: before a long stream, or after the response has left.
     ///
     /// # Errors
