@@ -33,14 +33,16 @@ def missing(name: str) -> None:
 
 
 @contextlib.contextmanager
-def running(command: list[str], **options: object) -> Iterator[subprocess.Popen[bytes]]:
+def running(
+    command: list[str], end: signal.Signals = signal.SIGTERM, **options: object
+) -> Iterator[subprocess.Popen[bytes]]:
     """A process of its own, and its children, gone at the end."""
     process = subprocess.Popen(command, start_new_session=True, **options)  # type: ignore[call-overload]
     try:
         yield process
     finally:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
+            os.killpg(process.pid, end)
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:
@@ -97,7 +99,8 @@ def postgres() -> Iterator[str]:
             **user,  # type: ignore[call-overload]
         )
         command = [f"{program}/postgres", "-D", data, "-p", str(port), "-k", folder, "-F"]
-        with running(command, stderr=subprocess.DEVNULL, cwd=folder, **user):
+        # At once: the end that it is asked for politely waits for every client.
+        with running(command, signal.SIGINT, stderr=subprocess.DEVNULL, cwd=folder, **user):
             eventually(lambda: "ready" in status(f"{data}/postmaster.pid"))
             yield f"postgresql://app@127.0.0.1:{port}/postgres"
 
@@ -109,10 +112,13 @@ def status(path: str) -> str:
 
 
 @contextlib.contextmanager
-def gunicorn(target: str, folder: Path, *arguments: str, **environment: str) -> Iterator[str]:
-    """An application under gunicorn, 2 workers of 8 threads: its base URL."""
+def gunicorn(
+    target: str, folder: Path, *arguments: str, log: Path | None = None, **environment: str
+) -> Iterator[str]:
+    """An application in this folder under gunicorn, 2 workers of 8 threads: its base URL. What it says goes to a file
+    there, or in the folder `log`."""
     port = free_port()
-    log = folder / "gunicorn.log"
+    log = (log or folder) / "gunicorn.log"
     command = [
         sys.executable,
         "-m",
