@@ -1,14 +1,17 @@
 //! `cargo xtask e2e`: the browser tests alone, against the demo as it is built now.
 
 use crate::{
-    programs::{self, BROWSER},
+    programs::{self, BROWSER, SERVERS},
     step::{Outcome, Step},
     test::REQUIRED,
-    tools,
+    tools, wheel,
 };
 
 pub(crate) fn run(names: &[String]) -> Outcome {
     prepare()?;
+    programs::ensure(SERVERS)?;
+    // The examples run with it.
+    wheel::prepare()?;
     Step::cargo(&["test", "--package", "abiding-demo-e2e", "--"])
         .arguments(names)
         .env("ABIDING_REQUIRE", REQUIRED)

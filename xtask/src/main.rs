@@ -8,6 +8,7 @@ use crate::step::Outcome;
 
 mod bench;
 mod e2e;
+mod example;
 mod features;
 mod flask;
 mod fmt;
@@ -55,6 +56,11 @@ const COMMANDS: &[Command] = &[
         name: "wheel",
         purpose: "build the Python wheel and run its tests; further arguments go to pytest",
         run: wheel::run,
+    },
+    Command {
+        name: "example",
+        purpose: "start an example, by its name; `example test` runs the tests of all, further arguments go to pytest",
+        run: example::run,
     },
     Command {
         name: "screenshots",

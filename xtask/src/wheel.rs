@@ -1,4 +1,5 @@
 //! `cargo xtask wheel`: builds the Python wheel, installs it into an environment of its own, and runs its tests there.
+//! The examples run in that environment too.
 //! The environment lies in `target/wheel`, what it holds is pinned in the wheel's tests; a further argument picks tests by name.
 
 use std::{
@@ -16,23 +17,32 @@ use crate::{
 
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     programs::ensure(SERVERS)?;
+    let python = prepare()?;
     let mut tally = Tally::default();
-    let outcome = test(arguments, &mut tally);
+    let outcome = test(&python, arguments, &mut tally);
     tell(&tally);
     outcome
 }
 
-/// Builds, installs, and adds what the tests said to `tally`; whatever stops it on the way is a failure too.
-pub(crate) fn test(arguments: &[String], tally: &mut Tally) -> Outcome {
+/// Runs the tests of the wheel.
+pub(crate) fn test(python: &Path, arguments: &[String], tally: &mut Tally) -> Outcome {
+    pytest(python, &folder(), arguments, tally)
+}
+
+/// Runs the tests of a folder and adds what they said to `tally`; whatever stops it on the way is a failure too.
+pub(crate) fn pytest(
+    python: &Path,
+    folder: &Path,
+    arguments: &[String],
+    tally: &mut Tally,
+) -> Outcome {
     let failed = tally.failed;
-    let outcome = prepare().and_then(|python| {
-        let pytest = ["-m", "pytest", "-q", "-rfE", "--color=no"];
-        Step::new(&text(&python), &pytest)
-            .arguments(arguments)
-            .within(&folder())
-            .env("ABIDING_REQUIRE", REQUIRED)
-            .run_reading(|line| tally.read_pytest(line))
-    });
+    let pytest = ["-m", "pytest", "-q", "-rfE", "--color=no"];
+    let outcome = Step::new(&text(python), &pytest)
+        .arguments(arguments)
+        .within(folder)
+        .env("ABIDING_REQUIRE", REQUIRED)
+        .run_reading(|line| tally.read_pytest(line));
     if outcome.is_err() && tally.failed == failed {
         tally.failed += 1;
     }
@@ -40,7 +50,7 @@ pub(crate) fn test(arguments: &[String], tally: &mut Tally) -> Outcome {
 }
 
 /// The interpreter of an environment with the wheel, as it is now, and all that its tests need.
-fn prepare() -> Result<PathBuf, Failure> {
+pub(crate) fn prepare() -> Result<PathBuf, Failure> {
     programs::ensure_python()?;
     let home = tools::target().join("wheel");
     let python = home.join("venv/bin/python");
@@ -88,6 +98,6 @@ fn folder() -> PathBuf {
     root().join("crates/abiding-python")
 }
 
-fn text(path: &Path) -> String {
+pub(crate) fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }

@@ -1,0 +1,1 @@
+"""Story one: a form of five steps that forgot its answers."""
