@@ -43,6 +43,7 @@ mod engine;
 mod error;
 mod expiry;
 mod id;
+pub mod inspect;
 mod keyring;
 mod ledger;
 mod manager;

@@ -14,7 +14,7 @@ use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
 
 use super::{
     Dict, Value,
-    signer::{Derivation, Digest, Refusal, Secrets, Signer, decode_base64},
+    signer::{Derivation, Digest, Refusal, Secrets, Signer, decode_base64, read_time},
     tagged,
 };
 use crate::{
@@ -125,8 +125,12 @@ impl CookieCodec {
     }
 
     /// The session in this cookie, when it was signed, and whether another key than the one that signs
-    /// had done so.
-    pub(crate) fn open(
+    /// had done so. The outer error is what [`read`](Self::read) answers with `None`, the inner one what it
+    /// answers with an error.
+    ///
+    /// # Errors
+    /// Why nothing vouches for it.
+    pub fn open(
         &self,
         cookie: &str,
         now: Timestamp,
@@ -134,6 +138,20 @@ impl CookieCodec {
     ) -> Result<Result<(Dict, Timestamp, bool)>, Refusal> {
         let (payload, signed, old_key) = self.signer.open_at(cookie, now, max_age)?;
         Ok(read_payload(payload).map(|dict| (dict, signed, old_key)))
+    }
+
+    /// What a cookie says, whoever made it, and when it says it was signed: for tools that show it. Nothing
+    /// vouches for any of it.
+    ///
+    /// # Errors
+    /// [`Corrupt`](ErrorKind::Corrupt) for what is no such cookie.
+    pub fn danger_read_unsigned(cookie: &str) -> Result<(Dict, Timestamp)> {
+        let mut parts = cookie.rsplitn(3, '.');
+        let (_, time, payload) = (parts.next(), parts.next(), parts.next());
+        let (payload, signed) = payload
+            .zip(time.and_then(read_time))
+            .ok_or_else(|| corrupt("it has not the three parts of a signed cookie"))?;
+        Ok((read_payload(payload)?, signed))
     }
 
     /// The signer that [`CookieCodec::read`] asks first, for whoever wants to know why not.
@@ -220,6 +238,19 @@ mod tests {
         assert!(codec().read(&signed, NOW, DAY).is_err());
         let other = CookieCodec::new(Secrets::new("other").unwrap());
         assert_eq!(other.read(&signed, NOW, DAY).unwrap(), None);
+    }
+
+    #[test]
+    fn a_cookie_is_read_without_its_key_where_that_is_asked_for() {
+        let cookie = "e30.aYAOgA.not-a-signature";
+        let read = CookieCodec::danger_read_unsigned(cookie).unwrap();
+        assert_eq!(read, (Dict::new(), NOW));
+        for strange in ["", "e30", "e30.aYAOgA", "a.b.c.d", "e30.AAAAAAAAAAAAAAAA.x"] {
+            assert!(
+                CookieCodec::danger_read_unsigned(strange).is_err(),
+                "{strange}"
+            );
+        }
     }
 
     #[test]

@@ -37,6 +37,37 @@ pub(crate) fn read(frame: &[u8]) -> Result<Value> {
     untag(read_json(frame, Dialect::Python)?, &MORE)
 }
 
+impl Dict {
+    /// The map as one line of JSON, with Flask's tags where JSON lacks a type, and two more where Flask lacks
+    /// it: nothing is lost, and [`from_json`](Self::from_json) reads it back.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Encode`] for a value nested too deeply.
+    pub fn to_json(&self) -> Result<String> {
+        let mut out = String::new();
+        if has_text_keys(self) {
+            object(&mut out, self, 0)?;
+        } else {
+            spell(&mut out, &Value::Dict(self.clone()), 0)?;
+        }
+        Ok(out)
+    }
+
+    /// The map in this JSON, in which an object of one pair may be a [tagged](Self::to_json) value.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] for what is no JSON, and for what is no object.
+    pub fn from_json(text: &str) -> Result<Self> {
+        match read(text.as_bytes())? {
+            Value::Dict(dict) => Ok(dict),
+            other => {
+                let context = format!("the text is a {}, not an object", other.type_name());
+                Err(Error::new(ErrorKind::Corrupt, "read JSON", context))
+            }
+        }
+    }
+}
+
 /// Whether JSON that knows of no tags may hold an object that looks tagged.
 pub(crate) fn looks_tagged(json: &[u8]) -> bool {
     json.windows(3).any(|window| window == b"{\" ")
@@ -206,6 +237,29 @@ mod tests {
             &Value::of(&serde_json::value::RawValue::from_string(json.into()).unwrap()).unwrap(),
             json,
         );
+    }
+
+    #[test]
+    fn a_map_is_one_line_of_json_and_comes_back_with_its_types() {
+        for (pairs, line) in [
+            (vec![], "{}"),
+            (vec![("a".into(), "x\ny".into())], r#"{"a":"x\ny"}"#),
+            (
+                vec![("a".into(), Value::Tuple(vec![]))],
+                r#"{"a":{" t":[]}}"#,
+            ),
+            (vec![(" t".into(), 1_i64.into())], r#"{" di":{" t__":1}}"#),
+        ] {
+            let dict = Dict::from_pairs(pairs).unwrap();
+            assert_eq!(dict.to_json().unwrap(), line);
+            assert_eq!(Dict::from_json(line).unwrap(), dict);
+        }
+        let numbered = Dict::from_pairs(vec![(1_i64.into(), Value::None)]).unwrap();
+        assert_eq!(
+            Dict::from_json(&numbered.to_json().unwrap()).unwrap(),
+            numbered
+        );
+        assert!(Dict::from_json("[]").is_err() && Dict::from_json("{").is_err());
     }
 
     #[test]

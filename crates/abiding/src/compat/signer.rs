@@ -184,21 +184,12 @@ impl Signer {
     ) -> Result<(&'a str, Timestamp, bool), Refusal> {
         let (timed, old_key) = self.open(signed)?;
         let (text, time) = timed.rsplit_once('.').ok_or(Refusal::Malformed)?;
-        let time = decode_base64(time.as_bytes()).ok_or(Refusal::Malformed)?;
-        let mut bytes = [0; 8];
-        let start = bytes
-            .len()
-            .checked_sub(time.len())
-            .ok_or(Refusal::Malformed)?;
-        bytes[start..].copy_from_slice(&time);
-        let now = i128::from(now.as_millis().div_euclid(1_000));
-        let signed = u64::from_be_bytes(bytes);
-        let age = now - i128::from(signed);
+        let signed = read_time(time).ok_or(Refusal::Malformed)?;
+        let seconds = |instant: Timestamp| instant.as_millis().div_euclid(1_000);
+        let age = i128::from(seconds(now)) - i128::from(seconds(signed));
         if !(0..=i128::from(max_age.as_secs())).contains(&age) {
             return Err(Refusal::Expired);
         }
-        let seconds = i64::try_from(signed).unwrap_or(i64::MAX);
-        let signed = Timestamp::from_millis(seconds.saturating_mul(1_000));
         Ok((text, signed, old_key))
     }
 }
@@ -207,6 +198,15 @@ impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Signer({} keys)", self.keys.len())
     }
+}
+
+/// When a text was signed, as it says: seconds since 1970. What lies too far ahead is [`Timestamp::MAX`].
+pub(super) fn read_time(text: &str) -> Option<Timestamp> {
+    let time = decode_base64(text.as_bytes())?;
+    let mut bytes = [0; 8];
+    bytes[8_usize.checked_sub(time.len())?..].copy_from_slice(&time);
+    let seconds = i64::try_from(u64::from_be_bytes(bytes)).unwrap_or(i64::MAX);
+    Some(Timestamp::from_millis(seconds.saturating_mul(1_000)))
 }
 
 fn derive(

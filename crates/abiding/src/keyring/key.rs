@@ -139,6 +139,10 @@ pub struct KeyId(pub(super) [u8; Self::LEN]);
 
 impl KeyId {
     pub(super) const LEN: usize = 4;
+
+    pub(crate) const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
+        Self(bytes)
+    }
 }
 
 /// From eight hexadecimal digits, as it prints.

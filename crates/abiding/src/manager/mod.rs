@@ -35,7 +35,7 @@ pub(crate) use close::{breach, gone, gone_is_an_answer, left};
 pub use closing::{Closing, Summary};
 #[cfg(feature = "flask")]
 pub(crate) use dialect::dict_of;
-pub(crate) use open::{Look, unreadable};
+pub(crate) use open::{Look, SEALED_COOKIE, unreadable};
 pub(crate) use register::Register;
 pub(crate) use subjects::Own;
 

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// First byte of a sealed cookie, before the seal. A token begins with 0x01.
-pub(super) const SEALED_COOKIE: u8 = 0x02;
+pub(crate) const SEALED_COOKIE: u8 = 0x02;
 
 impl Shared {
     /// Looks at the cookie's value, once, when the handler first looks at the session. No I/O.

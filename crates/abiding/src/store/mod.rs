@@ -23,9 +23,7 @@ use std::{future::Future, sync::Arc};
 
 pub use any::{AnyStore, AnyStoreBuilder, Powers};
 pub use change::Change;
-#[cfg(feature = "flask")]
-pub(crate) use change::PLAIN;
-pub(crate) use change::{MetaEdit, SIZE_LIMIT, Sealer};
+pub(crate) use change::{MetaEdit, PLAIN, SIZE_LIMIT, Sealer};
 pub(crate) use erased::{DynStore, DynSubjects, DynSweep, DynWatch};
 pub use farewell::Farewell;
 pub use memory::MemoryStore;
