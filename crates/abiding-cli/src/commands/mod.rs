@@ -1,0 +1,34 @@
+//! The table of commands: one module and one line here for each.
+
+mod completions;
+mod cookie;
+mod keys;
+
+use crate::{
+    exit::{Exit, Failure},
+    output::Output,
+};
+
+/// What `abiding` can do. To add a command: a module with its arguments and `run`, a variant, an arm.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    Completions(completions::Completions),
+    /// Show, verify and make the cookies of sessions
+    #[command(subcommand)]
+    Cookie(cookie::Command),
+    /// Make, look at, rotate and revoke the keys of an application
+    #[command(subcommand)]
+    Keys(keys::Command),
+    Man(completions::Man),
+}
+
+impl Command {
+    pub(crate) fn run(self, output: &mut Output) -> Result<Exit, Failure> {
+        match self {
+            Self::Completions(command) => command.run(output),
+            Self::Cookie(command) => command.run(output),
+            Self::Keys(command) => command.run(output),
+            Self::Man(command) => command.run(output),
+        }
+    }
+}

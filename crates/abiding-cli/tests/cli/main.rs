@@ -1,0 +1,28 @@
+//! Every command against the real binary: what stands in the transcripts is what happens.
+//!
+//! A transcript is a Markdown file with blocks of `console`; `docs/command.md` is one of them. To write
+//! the answers anew: `ABIDING_BLESS=1 cargo test -p abiding-cli --test cli`, and read the difference.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of tests are not seen to be tests"
+)]
+
+mod transcript;
+
+use transcript::Transcript;
+
+macro_rules! transcripts {
+    ($($name:ident: $path:literal),* $(,)?) => {
+        $(#[test]
+        fn $name() {
+            Transcript::of($path).check();
+        })*
+    };
+}
+
+transcripts! {
+    cookies_are_decoded_verified_and_signed: "tests/cli/cookie.md",
+    keys_are_made_rotated_and_revoked: "tests/cli/keys.md",
+    whoever_asks_is_helped: "tests/cli/help.md",
+}
