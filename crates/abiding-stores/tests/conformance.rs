@@ -134,20 +134,35 @@ mod postgres {
         let mut runtime = Builder::new_multi_thread();
         runtime.worker_threads(2).enable_all().build().unwrap()
     });
-    static SERVER: OnceLock<Option<(PostgresServer, Arc<PostgresStore>)>> = OnceLock::new();
+    static SERVER: OnceLock<Option<Stores>> = OnceLock::new();
 
-    /// The store of all tests; none where there is no server.
-    fn store() -> Option<Arc<PostgresStore>> {
+    /// Two tables of one server.
+    struct Stores {
+        _server: PostgresServer,
+        silent: Arc<PostgresStore>,
+        announcing: Arc<PostgresStore>,
+    }
+
+    /// The stores of all tests; none where there is no server.
+    fn stores() -> Option<&'static Stores> {
         let start = || {
             let server = PostgresServer::new()?;
             let url = server.url("postgres");
             // On a thread of its own: this one runs a test, and so the runtime, already.
-            let open = || RUNTIME.block_on(PostgresStore::open(&url)).unwrap();
-            let store = std::thread::scope(|scope| scope.spawn(open).join().unwrap());
-            Some((server, Arc::new(store)))
+            let open = |options| {
+                let url = format!("{url}?{options}");
+                let open = || RUNTIME.block_on(PostgresStore::open(&url)).unwrap();
+                Arc::new(std::thread::scope(|scope| {
+                    scope.spawn(open).join().unwrap()
+                }))
+            };
+            Some(Stores {
+                silent: open("table=silent"),
+                announcing: open("table=announcing&announce=true"),
+                _server: server,
+            })
         };
-        let started = SERVER.get_or_init(start).as_ref();
-        started.map(|(_, store)| Arc::clone(store))
+        SERVER.get_or_init(start).as_ref()
     }
 
     fn on_runtime<F: Future>(test: F) -> F::Output {
@@ -155,9 +170,19 @@ mod postgres {
     }
 
     abiding_testkit::conformance! {
-        store: match store() { Some(store) => store, None => return },
+        store: match stores() { Some(stores) => Arc::clone(&stores.silent), None => return },
         powers: [scan, subjects, sweep],
         block_on: on_runtime,
+    }
+
+    mod announcing {
+        use super::*;
+
+        abiding_testkit::conformance! {
+            store: match stores() { Some(stores) => Arc::clone(&stores.announcing), None => return },
+            powers: [scan, subjects, sweep, watch],
+            block_on: on_runtime,
+        }
     }
 }
 

@@ -18,8 +18,10 @@ pub struct Facts {
     pub evicts: Claim,
     /// Whether records are sealed before they get there.
     pub sealed: bool,
-    /// Its optional powers.
+    /// Its optional powers, but for the one to watch.
     pub powers: Powers,
+    /// Whether it tells when a session is over.
+    pub watch: Claim,
     /// Round trips to the server, in words.
     pub trips: &'static str,
 }
@@ -51,6 +53,8 @@ pub enum Claim {
 impl Facts {
     /// What of this a store contradicts by what it says of itself; nothing if all is true.
     pub fn contradiction(&self, told: Capabilities, powers: Powers) -> Option<String> {
+        let mut others = powers;
+        others.watch = false;
         let held = [
             ("durable", self.durable.admits(told.durable)),
             ("evicts", self.evicts.admits(told.evicts)),
@@ -59,7 +63,8 @@ impl Facts {
                 told.shared == (self.processes != Processes::One),
             ),
             ("sealed", told.in_process != self.sealed),
-            ("powers", powers == self.powers),
+            ("powers", others == self.powers),
+            ("watch", self.watch.admits(powers.watch)),
         ];
         let broken: Vec<_> = held.iter().filter(|(_, holds)| !holds).collect();
         let names = broken.iter().map(|(name, _)| *name).collect::<Vec<_>>();
@@ -107,9 +112,11 @@ mod tests {
         let facts = crate::catalogue::memory::KIND.facts;
         let mut told = Capabilities::named("memory");
         told.in_process = true;
-        assert_eq!(facts.contradiction(told, facts.powers), None);
+        let mut powers = facts.powers;
+        powers.watch = true;
+        assert_eq!(facts.contradiction(told, powers), None);
         told.evicts = true;
         let broken = facts.contradiction(told, Powers::default()).unwrap();
-        assert!(broken.starts_with("evicts, powers: "), "{broken}");
+        assert!(broken.starts_with("evicts, powers, watch: "), "{broken}");
     }
 }

@@ -38,6 +38,7 @@ pub(super) const KIND: Kind = Kind {
         evicts: Claim::Never,
         sealed: true,
         powers: Powers::new(true, true, true),
+        watch: Claim::Never,
         trips: "none: calls of this process",
     },
     open: opener!("file", crate::file::open_url),

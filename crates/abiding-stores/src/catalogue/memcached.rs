@@ -48,6 +48,7 @@ pub(super) const KIND: Kind = Kind {
         evicts: Claim::AsConfigured,
         sealed: true,
         powers: Powers::new(false, true, false),
+        watch: Claim::Never,
         trips: "read 1, read then write 2, write alone 1 or 2, new 1, sign-in 4 after a read",
     },
     open: opener!("memcached", crate::memcached::open_url),

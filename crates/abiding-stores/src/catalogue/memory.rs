@@ -29,10 +29,17 @@ pub(super) const KIND: Kind = Kind {
         evicts: Claim::Never,
         sealed: false,
         powers: Powers::new(true, true, true),
+        watch: Claim::Always,
         trips: "none",
     },
     open: Some(|url| {
-        let new = || AnyStore::of(MemoryStore::new()).scan().subjects().sweep();
+        let new = || {
+            AnyStore::of(MemoryStore::new())
+                .scan()
+                .subjects()
+                .sweep()
+                .watch()
+        };
         Box::pin(ready(url.no_path().map(|()| new().build())))
     }),
 };

@@ -50,6 +50,7 @@ pub(super) const KIND: Kind = Kind {
         evicts: Claim::Never,
         sealed: true,
         powers: Powers::new(true, true, true),
+        watch: Claim::Never,
         trips: "read 1, read then write 2, write alone 1 or 2, new 1, sign-in 1 after a read",
     },
     open: opener!("mysql", crate::mysql::open_url),

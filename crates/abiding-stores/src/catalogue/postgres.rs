@@ -27,6 +27,12 @@ pub(super) const KIND: Kind = Kind {
         },
     ],
     options: &[
+        UrlOption::new(
+            "announce",
+            Value::Flag,
+            "whether all who watch are told when this process ends or moves a session; every process that uses the table must say the same",
+        )
+        .or("false"),
         UrlOption::new("connections", Value::Count, "how many connections there are at most").or("8"),
         UrlOption::new("create", Value::Flag, "whether missing tables are made, and older ones brought up to date")
             .or("true"),
@@ -78,6 +84,7 @@ pub(super) const KIND: Kind = Kind {
         evicts: Claim::Never,
         sealed: true,
         powers: Powers::new(true, true, true),
+        watch: Claim::AsConfigured,
         trips: "read 1, read then write 2, write alone 1 or 2, new 1, sign-in 1 after a read",
     },
     open: opener!("postgres", crate::postgres::open_url),

@@ -110,6 +110,7 @@ pub(super) const KIND: Kind = Kind {
         evicts: Claim::AsConfigured,
         sealed: true,
         powers: Powers::new(false, true, true),
+        watch: Claim::Never,
         trips: "read 1, read then write 2, write alone 1 or 2, new 1, sign-in 1 after a read (3 on a Cluster)",
     },
     open: opener!("redis", crate::redis::open_url),

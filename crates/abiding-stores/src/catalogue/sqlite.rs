@@ -43,6 +43,7 @@ pub(super) const KIND: Kind = Kind {
         evicts: Claim::Never,
         sealed: true,
         powers: Powers::new(true, true, true),
+        watch: Claim::Never,
         trips: "none: calls of this process",
     },
     open: opener!("sqlite", crate::sqlite::open_url),

@@ -13,6 +13,7 @@ pub fn stores() -> String {
         "an acknowledged write survives",
         "lists and ends a subject's sessions",
         "walks over all",
+        "tells who watches",
         "drops living sessions",
         "sealed",
     ]);
@@ -25,6 +26,7 @@ pub fn stores() -> String {
             facts.survives,
             yes(facts.powers.subjects),
             yes(facts.powers.scan),
+            &facts.watch.to_string(),
             &facts.evicts.to_string(),
             if facts.sealed { "yes" } else { "needless" },
         ]);
@@ -76,6 +78,10 @@ fn section(kind: &Kind) -> String {
         ),
         ("walks over all sessions", yes(facts.powers.scan).to_owned()),
         ("can be swept", yes(facts.powers.sweep).to_owned()),
+        (
+            "tells who watches that a session is over",
+            facts.watch.to_string(),
+        ),
         ("round trips", facts.trips.to_owned()),
     ] {
         promises.row(&[what, &holds]);

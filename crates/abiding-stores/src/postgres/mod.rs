@@ -1,7 +1,7 @@
 //! Sessions in a table of PostgreSQL, which any number of machines share.
 //!
-//! Capabilities: durable (unless the table is `UNLOGGED`) · shared · sweep · scan · subjects · records are
-//! sealed · nothing is evicted.
+//! Capabilities: durable (unless the table is `UNLOGGED`) · shared · sweep · scan · subjects · watch, where
+//! [`PostgresOptions::announce`] says so · records are sealed · nothing is evicted.
 //!
 //! - **A write** is one statement, which is a transaction of its own and is acknowledged once it is
 //!   committed. No transaction is ever open between two round trips.
@@ -45,6 +45,7 @@ mod errand;
 mod failure;
 #[cfg(feature = "flask")]
 mod flask;
+mod listen;
 mod options;
 mod pool;
 mod questions;
@@ -64,7 +65,7 @@ use abiding::{
     Error, ErrorKind, Found, Record, Result, Store, StoreKey, SubjectKey, Timestamp,
     store::{
         Capabilities, Change, Committed, Created, Deleted, Expect, Farewell, Leave, Scan, Subjects,
-        Sweep, Swept, Touched,
+        Sweep, Swept, Touched, Watch, Watching,
     },
 };
 
@@ -76,6 +77,7 @@ pub(crate) use url::open_url;
 
 use errand::Errand;
 use failure::Failure;
+use listen::Ear;
 use pool::Pool;
 
 use crate::table::{Again, Lanes, TableName, changes};
@@ -89,6 +91,9 @@ pub struct PostgresStore {
     table: TableName,
     /// Whether a crash of the server leaves the table as it was.
     is_logged: bool,
+    /// Whether it tells others what it ends.
+    announces: bool,
+    ear: Ear,
     /// The process that opened it, and the only one that may use it.
     owner: u32,
 }
@@ -105,6 +110,8 @@ impl PostgresStore {
             lanes: Lanes::new(),
             table,
             is_logged,
+            announces: false,
+            ear: Ear::default(),
             owner: process::id(),
         }
     }
@@ -270,5 +277,22 @@ impl Subjects for PostgresStore {
         let errand = self.errand(operation)?;
         let answer = questions::end_subject(&errand, subject, except, now).await;
         self.told(operation, answer)
+    }
+}
+
+impl Watch for PostgresStore {
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] unless the store was opened with [`announce`](PostgresOptions::announce);
+    /// otherwise the server cannot be reached.
+    async fn watch(&self, key: &StoreKey) -> Result<Watching> {
+        let operation = "watch";
+        if !self.announces {
+            let context =
+                "open the store with `announce=true`, in every process that uses the table";
+            return Err(Error::new(ErrorKind::Unsupported, operation, context));
+        }
+        let errand = self.errand(operation)?;
+        let table = self.table.quoted('"');
+        self.told(operation, self.ear.watch(errand.pool, &table, key).await)
     }
 }

@@ -16,6 +16,7 @@ use crate::table::TableName;
 ///
 /// | option | method | values |
 /// |---|---|---|
+/// | `announce` | [`announce`](Self::announce) | `true`, `false` |
 /// | `connections` | [`connections`](Self::connections) | a number, from 1 |
 /// | `create` | [`create`](Self::create) | `true`, `false` |
 /// | `durability` | [`durability`](Self::durability) | `power`, `lazy`, `unlogged` |
@@ -41,6 +42,7 @@ pub struct PostgresOptions {
     table: TableName,
     durability: Durability,
     patience: Duration,
+    announce: bool,
     connections: usize,
     create: bool,
     tls: bool,
@@ -80,6 +82,7 @@ impl PostgresOptions {
             table: table_named("abiding_sessions")?,
             durability: Durability::default(),
             patience: Duration::from_secs(5),
+            announce: false,
             connections: 8,
             create: true,
             tls: false,
@@ -111,6 +114,19 @@ impl PostgresOptions {
     /// told otherwise. What is not over by then may have come into effect or not.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience.max(Duration::from_millis(1));
+        self
+    }
+
+    /// Whether this process tells all others when it ends or moves a session, so that they can
+    /// [`watch`](abiding::store::Watch) over it; not unless told otherwise. Every process that writes to the
+    /// table must, or its sign-outs are not heard of. Telling is part of the write: it comes into effect
+    /// with it, and a server lets one at a time through, so that sign-ins and sign-outs, and nothing
+    /// else, wait for each other's flush.
+    ///
+    /// Who watches uses one connection more, on which he hears within milliseconds. Where that breaks, whoever
+    /// watches is told to look; where it falls silent, within 30 seconds.
+    pub fn announce(mut self, announce: bool) -> Self {
+        self.announce = announce;
         self
     }
 
@@ -190,12 +206,18 @@ impl PostgresOptions {
             tls,
             config,
             self.setup(),
-            Some(Texts::new(&table.quoted('"'))),
+            Some(Texts::new(&table.quoted('"'), self.announce)),
             *patience,
             place.to_owned(),
             self.connections,
         );
-        Ok(PostgresStore::new(pool, table.clone(), standing.is_logged))
+        let mut store = PostgresStore::new(pool, table.clone(), standing.is_logged);
+        store.announces = self.announce;
+        Ok(store)
+    }
+
+    pub(super) fn announces(&self) -> bool {
+        self.announce
     }
 
     /// How the server is reached, with what the URL did not say.
@@ -309,6 +331,10 @@ impl PostgresOptions {
         };
         let number = |expected| value.parse::<u32>().map_err(|_| wrong(expected));
         match name {
+            "announce" => match value.parse() {
+                Ok(announce) => Ok(self.announce(announce)),
+                Err(_) => Err(wrong("`true` or `false`")),
+            },
             "connections" => match number("a number from 1")? {
                 0 => Err(wrong("a number from 1")),
                 count => Ok(self.connections(usize::try_from(count).unwrap_or(usize::MAX))),
@@ -345,6 +371,7 @@ impl fmt::Debug for PostgresOptions {
             .field("table", &format_args!("{}", self.table))
             .field("durability", &self.durability)
             .field("patience", &self.patience)
+            .field("announce", &self.announce)
             .field("connections", &self.connections)
             .field("create", &self.create)
             .field("tls", &self.tls)
@@ -384,7 +411,8 @@ pub(super) fn unusable(what: impl Into<Cow<'static, str>>) -> Error {
 }
 
 /// The options of the URL that are read here, and not by the driver.
-const OURS: [&str; 7] = [
+const OURS: [&str; 8] = [
+    "announce",
     "connections",
     "create",
     "durability",

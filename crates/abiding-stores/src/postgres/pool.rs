@@ -13,8 +13,15 @@ use std::{
 };
 
 use tokio::time::{Instant, timeout_at};
+use tokio_postgres::{Client, Notification};
 
-use super::{connection::Connection, failure::Failure, statements::Texts, tls::Tls};
+use super::{
+    connection::Connection,
+    failure::Failure,
+    listen::probing,
+    statements::Texts,
+    tls::{Ending, Tls},
+};
 use crate::table::Outages;
 
 /// The connections of a store, and how to make one.
@@ -99,6 +106,15 @@ impl Pool {
             connection,
             _counted: counted,
         })
+    }
+
+    /// A connection beside the others, which gives what the server tells to `hear`.
+    pub(super) async fn line(
+        &self,
+        hear: impl FnMut(Notification) + Send + 'static,
+    ) -> Result<(Client, Ending), Failure> {
+        let config = probing(self.config.clone());
+        Ok(self.tls.connect_hearing(&config, hear).await?)
     }
 
     /// The first of those that have the least to do, so that under little load few are opened.

@@ -5,6 +5,7 @@
 
 use tokio_postgres::{Client, Statement, types::Type};
 
+use super::listen::channel;
 use crate::table::COLUMNS;
 
 /// The text of all statements for one table.
@@ -41,11 +42,19 @@ pub(super) struct Statements {
 }
 
 impl Texts {
-    /// For a table, whose name is quoted already.
-    pub(super) fn new(table: &str) -> Self {
+    /// For a table, whose name is quoted already; `announces` where those that end or move a session tell so.
+    pub(super) fn new(table: &str, announces: bool) -> Self {
+        let tell = |key: &str| {
+            let channel = channel(table);
+            let tell = || format!(", pg_notify({channel}, encode({key}, 'hex'))");
+            if announces { tell() } else { String::new() }
+        };
         let for_table = |text: &str| {
             text.replace("{table}", table)
                 .replace("{columns}", &COLUMNS.join(", "))
+                .replace("{tell_$1}", &tell("$1"))
+                .replace("{tell_$13}", &tell("$13"))
+                .replace("{tell_key}", &tell("key"))
         };
         Self {
             find: for_table(FIND),
@@ -168,7 +177,7 @@ const TOUCH: &str = "WITH moved AS (UPDATE {table} SET seen = greatest(seen, $3)
 const ROTATE: &str = "WITH turn AS MATERIALIZED (SELECT 1 AS here FROM pg_advisory_xact_lock_shared($18)), \
      old AS (UPDATE {table} AS t SET kind = $14, ends = $15, sweep_at = $15, subject = $17, \
      payload = coalesce($16, payload) FROM turn \
-     WHERE t.key = $13 AND kind = 0 AND version = $10 AND seen = $11 AND idle_deadline = $12 RETURNING turn.here) \
+     WHERE t.key = $13 AND kind = 0 AND version = $10 AND seen = $11 AND idle_deadline = $12 RETURNING turn.here{tell_$13}) \
      INSERT INTO {table} \
      (key, ends, created, seen, idle_deadline, absolute_deadline, version, subject, payload, kind, sweep_at) \
      SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $2 FROM old";
@@ -176,7 +185,7 @@ const ROTATE: &str = "WITH turn AS MATERIALIZED (SELECT 1 AS here FROM pg_adviso
 /// Removes what lies under `$1`, unless it leads on, and the aliases `$3` with it. Answers whether it was over.
 const DELETE: &str = "WITH gone AS (DELETE FROM {table} WHERE key = $1 AND kind <> 1 RETURNING ends > $2 AS lived), \
      led AS (DELETE FROM {table} WHERE key = ANY ($3) AND kind = 1 AND EXISTS (SELECT FROM gone)) \
-     SELECT lived FROM gone";
+     SELECT lived{tell_$1} FROM gone";
 
 /// `$1` to `$9` are what is left in the place of the session, `$10` to `$12` how that was read, `$13` the
 /// aliases on the way to it.
@@ -184,7 +193,7 @@ const FAREWELL: &str = "WITH gone AS (UPDATE {table} SET kind = 2, ends = $2, sw
      idle_deadline = $5, absolute_deadline = $6, version = $7, subject = $8, payload = $9 \
      WHERE key = $1 AND kind = 0 AND version = $10 AND seen = $11 AND idle_deadline = $12 RETURNING 1), \
      led AS (DELETE FROM {table} WHERE key = ANY ($13) AND kind = 1 AND EXISTS (SELECT FROM gone)) \
-     SELECT 1 FROM gone";
+     SELECT 1{tell_$1} FROM gone";
 
 /// Of up to `$2` rows whose time may have come by `$1`, and that nobody holds, removes those that are
 /// over and puts the others back behind their end. A session that is used moves its end and not its
@@ -211,4 +220,4 @@ const END_SUBJECT: &str = "SELECT pg_advisory_xact_lock({turn}); \
      SELECT t.key, t.kind, t.payload, hop + 1 FROM way JOIN {table} AS t ON t.key = way.payload \
      WHERE way.kind = 1 AND hop < {hops} AND t.ends > {now}) \
      DELETE FROM {table} WHERE subject = {subject} \
-     AND key IS DISTINCT FROM (SELECT key FROM way WHERE kind = 0) RETURNING kind = 0 AND ends > {now}";
+     AND key IS DISTINCT FROM (SELECT key FROM way WHERE kind = 0) RETURNING kind = 0 AND ends > {now}{tell_key}";

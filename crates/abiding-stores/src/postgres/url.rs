@@ -10,6 +10,14 @@ pub(crate) async fn open_url(url: &StoreUrl) -> Result<AnyStore> {
     for (name, value) in url.options() {
         options = options.with(name, value)?;
     }
-    let store = options.open().await?;
-    Ok(AnyStore::of(store).scan().subjects().sweep().build())
+    let announces = options.announces();
+    let store = AnyStore::of(options.open().await?)
+        .scan()
+        .subjects()
+        .sweep();
+    Ok(if announces {
+        store.watch().build()
+    } else {
+        store.build()
+    })
 }

@@ -504,6 +504,15 @@ impl Session {
     /// [`Ending::Unknown`]. Such a page asks again and finds itself signed in. A deadline that passes ends no
     /// wait: [`info`](Self::info) tells it beforehand.
     ///
+    /// ```no_run
+    /// # async fn example(session: abiding::Session) -> abiding::Result<String> {
+    /// // Where the page asks with a request that is answered late, or feeds a stream of events:
+    /// let standing = session.until_over().await?;
+    /// # let words = |_| String::new();
+    /// Ok(format!("event: over\ndata: {}\n\n", words(standing)))
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] unless the manager was built with
     /// [`watching`](crate::ManagerBuilder::watching); otherwise the store failed, and the page may ask again.

@@ -53,7 +53,7 @@ pub struct Powers {
 }
 
 impl Powers {
-    /// These powers, each there or not, and no [`Watch`].
+    /// These powers, each there or not, without [`Watch`].
     pub const fn new(scan: bool, subjects: bool, sweep: bool) -> Self {
         Self {
             scan,
@@ -61,12 +61,6 @@ impl Powers {
             sweep,
             watch: false,
         }
-    }
-
-    /// These and [`Watch`].
-    pub const fn and_watch(mut self) -> Self {
-        self.watch = true;
-        self
     }
 }
 

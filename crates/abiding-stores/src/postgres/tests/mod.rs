@@ -2,6 +2,7 @@
 //!
 //! The tests share one server, with a table each; those that end it have one of their own.
 
+mod listening;
 mod load;
 mod opening;
 mod outages;

@@ -148,7 +148,7 @@ async fn every_lookup_goes_through_an_index() {
              decode(md5(n::text), 'hex'), repeat('x', 500)::bytea FROM generate_series(1, 20000) AS n; ANALYZE {table}"
         ),
     );
-    let all = super::super::statements::Texts::new(&table);
+    let all = super::super::statements::Texts::new(&table, false);
     let key = format!("'\\x{}'::bytea", sample::key().to_hex());
     let end_subject = all.end_subject.split_once("; ").unwrap().1;
     let end_subject = end_subject.replace("{hops}", "8").replace("{now}", "0");
@@ -180,4 +180,22 @@ async fn every_lookup_goes_through_an_index() {
         assert!(plan.contains(&**index), "{statement}: {plan}");
         assert!(!plan.contains("Seq Scan"), "{statement}: {plan}");
     }
+}
+
+/// The sweep leaves the rule of its connection as it was.
+#[tokio::test]
+async fn only_the_sweep_does_not_wait_for_the_disk() {
+    let Some(server) = server() else { return };
+    let table = fresh_table();
+    let options = options(server).table(&table).unwrap().connections(1);
+    let store = options.open().await.unwrap();
+    begin(&store, in_seconds(1)).await;
+    assert_eq!(store.sweep(in_seconds(2), 10).await.unwrap().removed, 1);
+    let errand = store.errand("ask").unwrap();
+    let answer = errand.run("SHOW synchronous_commit").await.ok().unwrap();
+    let rule = answer.iter().find_map(|message| match message {
+        tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0),
+        _ => None,
+    });
+    assert_eq!(rule, Some("on"));
 }

@@ -5,23 +5,48 @@ mod rustls;
 #[cfg(not(feature = "postgres-tls"))]
 mod without;
 
+use std::future::poll_fn;
+
 use tokio::task::AbortHandle;
-use tokio_postgres::{Connection, Socket, tls::TlsStream};
+use tokio_postgres::{
+    AsyncMessage, Client, Config, Connection, Notification, Socket, tls::TlsStream,
+};
 
 #[cfg(feature = "postgres-tls")]
 pub(super) use rustls::Tls;
 #[cfg(not(feature = "postgres-tls"))]
 pub(super) use without::Tls;
 
-/// Lets the runtime of the caller move the bytes, until the answer is dropped.
-fn run<S>(connection: Connection<Socket, S>) -> Ending
+impl Tls {
+    /// Opens a connection that nothing is told on.
+    pub(super) async fn connect(
+        &self,
+        config: &Config,
+    ) -> Result<(Client, Ending), tokio_postgres::Error> {
+        self.connect_hearing(config, |_| ()).await
+    }
+}
+
+/// Lets the runtime of the caller move the bytes, until the answer is dropped. What the server tells
+/// unasked goes to `hear`, which is dropped with the connection.
+fn run<S>(
+    mut connection: Connection<Socket, S>,
+    mut hear: impl FnMut(Notification) + Send + 'static,
+) -> Ending
 where
     S: TlsStream + Unpin + Send + 'static,
 {
     let task = tokio::spawn(async move {
-        if let Err(cause) = connection.await {
-            // Whoever waits for an answer is told as well.
-            tracing::warn!(%cause, "a connection to the database ended");
+        while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
+            match message {
+                Ok(AsyncMessage::Notification(told)) => hear(told),
+                Ok(_) => {}
+                Err(cause) => {
+                    // Whoever waits for an answer is told as well.
+                    tracing::warn!(%cause, "a connection to the database ended");
+                    break;
+                }
+            }
         }
     });
     Ending(task.abort_handle())

@@ -8,7 +8,7 @@ use rustls::{
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, pem::PemObject},
 };
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{Client, Config, NoTls, Notification};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{Ending, run};
@@ -55,18 +55,19 @@ impl Tls {
         Ok(Self(Some(MakeRustlsConnect::new(config))))
     }
 
-    pub(in crate::postgres) async fn connect(
+    pub(in crate::postgres) async fn connect_hearing(
         &self,
         config: &Config,
+        hear: impl FnMut(Notification) + Send + 'static,
     ) -> Result<(Client, Ending), tokio_postgres::Error> {
         match &self.0 {
             Some(tls) => {
                 let (client, connection) = config.connect(tls.clone()).await?;
-                Ok((client, run(connection)))
+                Ok((client, run(connection, hear)))
             }
             None => {
                 let (client, connection) = config.connect(NoTls).await?;
-                Ok((client, run(connection)))
+                Ok((client, run(connection, hear)))
             }
         }
     }

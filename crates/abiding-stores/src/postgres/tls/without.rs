@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use abiding::{Error, ErrorKind, Result};
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{Client, Config, NoTls, Notification};
 
 use super::{Ending, run};
 
@@ -21,11 +21,12 @@ impl Tls {
         Err(Error::new(ErrorKind::Unavailable, "open", what))
     }
 
-    pub(in crate::postgres) async fn connect(
+    pub(in crate::postgres) async fn connect_hearing(
         &self,
         config: &Config,
+        hear: impl FnMut(Notification) + Send + 'static,
     ) -> Result<(Client, Ending), tokio_postgres::Error> {
         let (client, connection) = config.connect(NoTls).await?;
-        Ok((client, run(connection)))
+        Ok((client, run(connection, hear)))
     }
 }
