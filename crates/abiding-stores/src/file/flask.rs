@@ -144,10 +144,8 @@ impl Folder {
             let (expires, pickle) = cachelib::split(&bytes)?;
             // Good until and with that second.
             let ends = i64::from(expires) * 1_000 + 999;
-            return Ok(Some(Item {
-                bytes: pickle.to_vec(),
-                ends: (expires > 0).then(|| Timestamp::from_millis(ends)),
-            }));
+            let ends = (expires > 0).then(|| Timestamp::from_millis(ends));
+            return Ok(Some(Item::new(pickle.to_vec(), ends)));
         }
         Ok(None)
     }

@@ -16,6 +16,8 @@
 //! | engine | made by | where |
 //! |---|---|---|
 //! | files | [`FlaskStore::files`] | cachelib's files, as `SESSION_TYPE = "filesystem"` |
+//! | MariaDB, MySQL | [`FlaskStore::mysql`] | a row of the table `sessions`, as `SESSION_TYPE = "sqlalchemy"` |
+//! | memcached | [`FlaskStore::memcached`] | `set prefix+sid 0 …`, as `SESSION_TYPE = "memcached"` |
 //! | PostgreSQL | [`FlaskStore::postgres`] | a row of the table `sessions`, as `SESSION_TYPE = "sqlalchemy"` |
 //! | Redis, Valkey | [`FlaskStore::redis`] | `SET prefix+sid … EX`, as `SESSION_TYPE = "redis"` |
 //! | SQLite | [`FlaskStore::sqlite`] | a row of the table `sessions`, as `SESSION_TYPE = "sqlalchemy"` |
@@ -34,6 +36,10 @@ use abiding::{
 
 #[cfg(feature = "file")]
 pub use crate::file::{Cachelib, FileShelf};
+#[cfg(feature = "memcached")]
+pub use crate::memcached::MemcachedShelf;
+#[cfg(feature = "mysql")]
+pub use crate::mysql::MysqlShelf;
 #[cfg(feature = "postgres")]
 pub use crate::postgres::PostgresShelf;
 #[cfg(feature = "redis")]
@@ -125,6 +131,28 @@ pub trait Broom: Shelf {
 pub struct Item {
     pub(crate) bytes: Vec<u8>,
     pub(crate) ends: Option<Timestamp>,
+    #[cfg_attr(not(feature = "memcached"), expect(dead_code, reason = "memcached's"))]
+    pub(crate) stamp: Stamp,
+}
+
+impl Item {
+    /// For engines that compare the bytes themselves.
+    pub(crate) fn new(bytes: Vec<u8>, ends: Option<Timestamp>) -> Self {
+        let stamp = Stamp::default();
+        Self { bytes, ends, stamp }
+    }
+}
+
+/// By what an engine knows a state again, where that is not its bytes.
+#[derive(Clone, Copy, Debug, Default)]
+#[doc(hidden)]
+pub struct Stamp {
+    /// The number of the state,
+    #[cfg_attr(not(feature = "memcached"), expect(dead_code, reason = "memcached's"))]
+    pub(crate) state: u64,
+    /// and of the connection over which it came.
+    #[cfg_attr(not(feature = "memcached"), expect(dead_code, reason = "memcached's"))]
+    pub(crate) connection: u64,
 }
 
 /// What came of a renaming.
@@ -157,6 +185,8 @@ struct Place {
 impl<S: Shelf> FlaskStore<S> {
     #[cfg(any(
         feature = "file",
+        feature = "memcached",
+        feature = "mysql",
         feature = "postgres",
         feature = "redis",
         feature = "sqlite"
@@ -220,7 +250,7 @@ impl<S: Shelf> FlaskStore<S> {
             ends => Some(ends),
         };
         let bytes = self.shelf.encode(&self.settings, &written.dict)?;
-        Ok(Item { bytes, ends })
+        Ok(Item::new(bytes, ends))
     }
 
     /// Replaces what was read at `place`; nothing if it is another by now.

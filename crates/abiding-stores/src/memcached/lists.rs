@@ -31,7 +31,7 @@ struct Entry {
 impl List {
     /// What a reply says.
     pub(super) fn read(reply: Reply, on: u64) -> Result<Self> {
-        let Reply::Value(bytes, cas) = reply else {
+        let Reply::Value(bytes, cas, _) = reply else {
             return Ok(Self::default());
         };
         let entries = parse(&bytes).ok_or_else(|| {
@@ -208,10 +208,10 @@ mod tests {
             bytes.extend(key.as_bytes());
             bytes.extend(7_i64.to_le_bytes());
         }
-        let list = List::read(Reply::Value(bytes.clone(), Cas(1)), 1).unwrap();
+        let list = List::read(Reply::Value(bytes.clone(), Cas(1), None), 1).unwrap();
         assert_eq!(list.keys().collect::<Vec<_>>(), [one, other]);
         for length in (0..bytes.len()).filter(|length| length % ENTRY != 1) {
-            let half = Reply::Value(bytes[..length].to_vec(), Cas(1));
+            let half = Reply::Value(bytes[..length].to_vec(), Cas(1), None);
             assert!(List::read(half, 1).is_err(), "{length} bytes");
         }
         assert!(

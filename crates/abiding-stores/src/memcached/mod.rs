@@ -41,6 +41,8 @@
 
 mod changes;
 mod failure;
+#[cfg(feature = "flask")]
+mod flask;
 mod guesses;
 mod link;
 mod lists;
@@ -63,6 +65,8 @@ use abiding::{
 };
 use tokio::time::Instant;
 
+#[cfg(feature = "flask")]
+pub use flask::MemcachedShelf;
 pub use options::MemcachedOptions;
 pub(crate) use url::open_url;
 
@@ -133,9 +137,13 @@ impl MemcachedStore {
 impl Desk {
     /// What to send as the lifetime of what ends at `ends`.
     fn expiry(&self, ends: Timestamp, now: Timestamp) -> i64 {
+        rows::expiry(ends, now, self.clock())
+    }
+
+    /// What the server's clock shows by now.
+    fn clock(&self) -> i64 {
         let (seconds, since) = self.nature.clock;
-        let server = seconds.saturating_add(since.elapsed().as_secs().cast_signed());
-        rows::expiry(ends, now, server)
+        seconds.saturating_add(since.elapsed().as_secs().cast_signed())
     }
 
     async fn send(
@@ -192,7 +200,7 @@ impl Desk {
     fn seen(&self, operation: &'static str, reply: Reply, on: u64) -> Result<Option<Seen>> {
         match reply {
             Reply::Missing => Ok(None),
-            Reply::Value(bytes, cas) => Ok(Some(Seen {
+            Reply::Value(bytes, cas, _) => Ok(Some(Seen {
                 stored: Stored::parse(&bytes)?,
                 cas,
                 on,

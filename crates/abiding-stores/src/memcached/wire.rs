@@ -28,6 +28,18 @@ impl Batch {
         self.line(&format!("mg {name} v c"))
     }
 
+    /// The same, and how long it is still kept.
+    #[cfg(feature = "flask")]
+    pub(super) fn look(self, name: &str) -> Self {
+        self.line(&format!("mg {name} v c t"))
+    }
+
+    /// Moves the end of what lies under a name.
+    #[cfg(feature = "flask")]
+    pub(super) fn touch(self, name: &str, expiry: i64) -> Self {
+        self.line(&format!("mg {name} T{expiry}"))
+    }
+
     /// Stores a value where none is.
     pub(super) fn add(self, name: &str, value: &[u8], expiry: i64) -> Self {
         let length = value.len();
@@ -45,6 +57,12 @@ impl Batch {
     /// Removes the value with this number.
     pub(super) fn remove(self, name: &str, cas: Cas) -> Self {
         self.line(&format!("md {name} C{}", cas.0))
+    }
+
+    /// Removes whatever lies under a name.
+    #[cfg(feature = "flask")]
+    pub(super) fn remove_any(self, name: &str) -> Self {
+        self.line(&format!("md {name}"))
     }
 
     /// Which settings or counts the server has.
@@ -81,8 +99,8 @@ pub(super) enum Reply {
     Refused(String),
     /// Names and values.
     Stats(Vec<(String, String)>),
-    /// A value and its number.
-    Value(Vec<u8>, Cas),
+    /// A value, its number, and for how many seconds it is still kept, if that was asked and there is an end.
+    Value(Vec<u8>, Cas, Option<u64>),
 }
 
 impl Reply {
@@ -109,11 +127,19 @@ impl Reply {
                 }
                 "VA" => {
                     let length = words.next().and_then(|length| length.parse().ok());
-                    let cas = words.find_map(|word| word.strip_prefix('c')?.parse().ok());
+                    let (mut cas, mut left) = (None, None);
+                    for word in words {
+                        if let Some(number) = word.strip_prefix('c') {
+                            cas = number.parse().ok();
+                        } else if let Some(seconds) = word.strip_prefix('t') {
+                            // -1 is for ever.
+                            left = seconds.parse().ok();
+                        }
+                    }
                     let (Some(length), Some(cas)) = (length, cas) else {
                         return Err(unexpected());
                     };
-                    Ok(Self::Value(value(from, length).await?, Cas(cas)))
+                    Ok(Self::Value(value(from, length).await?, Cas(cas), left))
                 }
                 _ => Err(unexpected()),
             };
@@ -170,11 +196,13 @@ mod tests {
     #[tokio::test]
     async fn replies_are_read_one_after_the_other() {
         let replies = read(
-            b"VA 4 c7\r\n\r\nEN\r\nEN\r\nSTORED\r\nSERVER_ERROR object too large for cache\r\nSTAT a b c\r\nEND\r\nNF\r\n",
+            b"VA 4 c7\r\n\r\nEN\r\nVA 1 c8 t60\r\nx\r\nVA 1 c9 t-1\r\ny\r\nEN\r\nSTORED\r\nSERVER_ERROR object too large for cache\r\nSTAT a b c\r\nEND\r\nNF\r\n",
         );
         let stats = vec![("a".into(), "b c".into())];
         let expected = [
-            Reply::Value(b"\r\nEN".to_vec(), Cas(7)),
+            Reply::Value(b"\r\nEN".to_vec(), Cas(7), None),
+            Reply::Value(b"x".to_vec(), Cas(8), Some(60)),
+            Reply::Value(b"y".to_vec(), Cas(9), None),
             Reply::Missing,
             Reply::Done,
             Reply::Refused("SERVER_ERROR object too large for cache".into()),

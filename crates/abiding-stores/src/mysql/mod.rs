@@ -50,6 +50,8 @@
 
 mod errand;
 mod failure;
+#[cfg(feature = "flask")]
+mod flask;
 mod options;
 mod pool;
 mod questions;
@@ -75,6 +77,8 @@ use abiding::{
 
 use mysql_async::Value;
 
+#[cfg(feature = "flask")]
+pub use flask::MysqlShelf;
 pub use options::MysqlOptions;
 
 pub(crate) use url::open_url;
@@ -85,7 +89,7 @@ use pool::Pool;
 
 use crate::table::{Again, Lanes, TableName, changes};
 
-/// Keeps sessions in a PostgreSQL table.
+/// Keeps sessions in a table of MariaDB or MySQL.
 ///
 /// Dropping it closes its connections; what is on its way comes to its end first.
 pub struct MysqlStore {
@@ -122,7 +126,7 @@ impl MysqlStore {
             return Err(Error::new(ErrorKind::Unavailable, operation, context));
         }
         if tokio::runtime::Handle::try_current().is_err() {
-            let context = "a PostgreSQL store needs a tokio runtime: call it inside one";
+            let context = "a MySQL store needs a tokio runtime: call it inside one";
             return Err(Error::new(ErrorKind::Unavailable, operation, context));
         }
         Ok(Errand::new(&self.pool, &self.lanes))

@@ -10,7 +10,7 @@ use super::{
     MysqlStore,
     failure::Failure,
     pool::{self, Pool},
-    schema,
+    schema::{self, Schema},
     statements::Texts,
     tls,
 };
@@ -155,19 +155,33 @@ impl MysqlOptions {
     /// tables of a newer release, of another engine or of somebody else. The message names the database and
     /// the remedy, never a password.
     pub async fn open(self) -> Result<MysqlStore> {
+        self.open_with(None).await
+    }
+
+    /// The same with the table of somebody else, made by these statements where it is not there, and kept as it is.
+    #[cfg(feature = "flask")]
+    pub(super) async fn open_as_it_is(self, theirs: schema::Theirs<'_>) -> Result<MysqlStore> {
+        self.open_with(Some(theirs)).await
+    }
+
+    async fn open_with(self, theirs: Option<schema::Theirs<'_>>) -> Result<MysqlStore> {
         if tokio::runtime::Handle::try_current().is_err() {
             return Err(unusable(
                 "a MySQL store needs a tokio runtime: open it inside one",
             ));
         }
         let place = self.place();
-        let opening = self.open_at(&place);
+        let opening = self.open_at(&place, theirs);
         let opened = tokio::time::timeout(self.patience, opening).await;
         let opened = opened.unwrap_or(Err(Failure::Late(self.patience)));
         opened.map_err(|failure| failure.into_error("open", &place))
     }
 
-    async fn open_at(&self, place: &str) -> Result<MysqlStore, Failure> {
+    async fn open_at(
+        &self,
+        place: &str,
+        theirs: Option<schema::Theirs<'_>>,
+    ) -> Result<MysqlStore, Failure> {
         let Self {
             table, patience, ..
         } = self;
@@ -185,7 +199,11 @@ impl MysqlOptions {
         }
         let opts = Opts::from(opts);
         let mut connection = pool::open(&opts, *patience).await?;
-        schema::prepare(&mut connection, table, self.create, *patience, place).await?;
+        let mut schema = Schema::new(&mut connection, table, place);
+        match theirs {
+            None => schema.prepare(self.create, *patience).await?,
+            Some(theirs) => schema.take(&theirs, self.create).await?,
+        }
         let texts = Texts::new(&table.quoted('`'));
         let pool = Pool::new(opts, texts, *patience, place.to_owned(), self.connections);
         pool.put_back(connection);

@@ -40,39 +40,11 @@ const STEPS: &[&str] = &[
 /// The schema that this release reads and writes.
 pub(super) const VERSION: i64 = STEPS.len() as i64;
 
-/// Makes the tables or brings them up to date, if `create` and if need be; looks whether this user may use
-/// them.
-pub(super) async fn prepare(
-    connection: &mut Conn,
-    table: &TableName,
-    create: bool,
-    patience: Duration,
-    place: &str,
-) -> Result<(), Failure> {
-    let mut schema = Schema {
-        connection,
-        table,
-        place,
-    };
-    schema.check_server().await?;
-    let mut version = schema.look().await?;
-    if create && version < VERSION {
-        schema.migrate(patience).await?;
-        version = schema.look().await?;
-    }
-    if version == VERSION {
-        return schema.check_rights().await;
-    }
-    let what = if version == 0 {
-        format!(
-            "has no table {table} of sessions that this user can see: let an administrator run the schema and `grants.sql`, or allow this program to make it"
-        )
-    } else {
-        format!(
-            "has schema {version} and this release needs {VERSION}: let the owner of {table} open the store once"
-        )
-    };
-    Err(schema.refused(&what))
+/// A table that is not ours to shape: how it is made where there is none, and a question that it must answer.
+#[derive(Debug)]
+pub(super) struct Theirs<'a> {
+    pub(super) make: &'a str,
+    pub(super) ask: &'a str,
 }
 
 /// Everything that an administrator may do by hand instead.
@@ -83,13 +55,59 @@ pub(super) fn sql(table: &TableName) -> String {
     sql
 }
 
-struct Schema<'a> {
+pub(super) struct Schema<'a> {
     connection: &'a mut Conn,
     table: &'a TableName,
     place: &'a str,
 }
 
-impl Schema<'_> {
+impl<'a> Schema<'a> {
+    pub(super) fn new(connection: &'a mut Conn, table: &'a TableName, place: &'a str) -> Self {
+        Self {
+            connection,
+            table,
+            place,
+        }
+    }
+
+    /// Makes the tables or brings them up to date, if `create` and if need be; looks whether this user may
+    /// use them.
+    pub(super) async fn prepare(
+        &mut self,
+        create: bool,
+        patience: Duration,
+    ) -> Result<(), Failure> {
+        self.check_server().await?;
+        let mut version = self.look().await?;
+        if create && version < VERSION {
+            self.migrate(patience).await?;
+            version = self.look().await?;
+        }
+        if version == VERSION {
+            return self.check_rights().await;
+        }
+        let table = self.table;
+        let what = if version == 0 {
+            format!(
+                "has no table {table} of sessions that this user can see: let an administrator run the schema and `grants.sql`, or allow this program to make it"
+            )
+        } else {
+            format!(
+                "has schema {version} and this release needs {VERSION}: let the owner of {table} open the store once"
+            )
+        };
+        Err(self.refused(&what))
+    }
+
+    /// Takes somebody else's table as it is.
+    pub(super) async fn take(&mut self, theirs: &Theirs<'_>, create: bool) -> Result<(), Failure> {
+        self.check_server().await?;
+        if create {
+            query(self.connection, theirs.make).await?;
+        }
+        query(self.connection, theirs.ask).await.map(drop)
+    }
+
     /// Refuses servers that are not for us.
     async fn check_server(&mut self) -> Result<(), Failure> {
         let version = self.row("SELECT VERSION()").await?;

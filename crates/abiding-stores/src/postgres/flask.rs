@@ -106,10 +106,7 @@ impl Shelf for PostgresShelf {
         let columns = || Ok((row.try_get(0)?, row.try_get::<_, Option<i64>>(1)?));
         let columns = columns().map_err(|cause: tokio_postgres::Error| Failure::from(cause));
         let (bytes, ends) = self.store.told(operation, columns)?;
-        Ok(Some(Item {
-            bytes,
-            ends: ends.map(Timestamp::from_millis),
-        }))
+        Ok(Some(Item::new(bytes, ends.map(Timestamp::from_millis))))
     }
 
     async fn add(&self, name: &str, new: &Item, _: Timestamp) -> Result<bool> {

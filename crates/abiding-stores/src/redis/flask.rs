@@ -93,10 +93,7 @@ impl Shelf for RedisShelf {
             return Err(self.0.unexpected(operation));
         };
         let left = u64::try_from(left).ok().map(Duration::from_millis);
-        Ok(Some(Item {
-            bytes,
-            ends: left.map(|left| now.after(left)),
-        }))
+        Ok(Some(Item::new(bytes, left.map(|left| now.after(left)))))
     }
 
     async fn add(&self, name: &str, new: &Item, now: Timestamp) -> Result<bool> {

@@ -126,10 +126,8 @@ impl Shelf for SqliteShelf {
         let Some((Some(bytes), expiry)) = found else {
             return Ok(None);
         };
-        Ok(Some(Item {
-            bytes,
-            ends: expiry.map(|expiry| instant(&expiry)).transpose()?,
-        }))
+        let ends = expiry.map(|expiry| instant(&expiry)).transpose()?;
+        Ok(Some(Item::new(bytes, ends)))
     }
 
     async fn add(&self, name: &str, new: &Item, _: Timestamp) -> Result<bool> {

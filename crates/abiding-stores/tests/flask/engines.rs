@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 use abiding::compat::{Datetime, layout};
 use abiding::{FlaskSession, Store, Timestamp, compat::Dict};
 
@@ -195,14 +195,122 @@ pub(crate) mod postgres {
     }
 }
 
+#[cfg(all(unix, feature = "mysql"))]
+pub(crate) mod mysql {
+    use abiding_stores::{
+        flask_session::{FlaskStore, MysqlShelf},
+        mysql::MysqlOptions,
+    };
+    use abiding_testkit::servers::mysql::MysqlServer;
+
+    use super::*;
+
+    pub(crate) struct Mysql {
+        server: MysqlServer,
+        database: String,
+    }
+
+    pub(crate) fn engine() -> Option<Mysql> {
+        let server = MysqlServer::new()?;
+        let database = server.database();
+        Some(Mysql { server, database })
+    }
+
+    impl Mysql {
+        pub(crate) fn uri(&self) -> String {
+            let url = self.server.url(&self.database);
+            url.replace("mysql:", "mysql+pymysql:")
+        }
+
+        pub(crate) fn sql(&self, text: &str) -> Vec<Vec<String>> {
+            self.server.sql(&self.database, text)
+        }
+    }
+
+    impl Engine for Mysql {
+        type Store = FlaskStore<MysqlShelf>;
+
+        async fn store(&self, settings: &FlaskSession) -> Self::Store {
+            let options = MysqlOptions::new(&self.server.url(&self.database)).unwrap();
+            FlaskStore::mysql(options, settings).await.unwrap()
+        }
+
+        fn peek(&self, name: &str, now: Timestamp) -> Option<(Vec<u8>, Duration)> {
+            let rows = self.sql(&format!(
+                "SELECT HEX(data), expiry FROM sessions WHERE BINARY session_id = '{name}'"
+            ));
+            let row = rows.first()?;
+            let hex = row[0].to_lowercase();
+            Some((crate::folder::unhex(&hex), left(&row[1], now)))
+        }
+
+        fn poke(&self, name: &str, bytes: &[u8], lifetime: Duration, now: Timestamp) {
+            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            let expiry = expiry(lifetime, now);
+            self.sql(&format!(
+                "DELETE FROM sessions WHERE BINARY session_id = '{name}'; \
+                 INSERT INTO sessions (session_id, data, expiry) \
+                 VALUES ('{name}', x'{hex}', '{expiry}')"
+            ));
+        }
+    }
+}
+
+#[cfg(all(unix, feature = "memcached"))]
+pub(crate) mod memcached {
+    use abiding::compat::layout;
+    use abiding_stores::{
+        flask_session::{FlaskStore, MemcachedShelf},
+        memcached::MemcachedOptions,
+    };
+    use abiding_testkit::servers::memcached::MemcachedServer;
+
+    use super::*;
+
+    pub(crate) struct Memcached(MemcachedServer);
+
+    pub(crate) fn engine() -> Option<Memcached> {
+        MemcachedServer::new().map(Memcached)
+    }
+
+    impl Memcached {
+        pub(crate) fn port(&self) -> u16 {
+            self.0.address().port()
+        }
+    }
+
+    impl Engine for Memcached {
+        type Store = FlaskStore<MemcachedShelf>;
+
+        async fn store(&self, settings: &FlaskSession) -> Self::Store {
+            let options = MemcachedOptions::new(&self.0.url()).unwrap();
+            FlaskStore::memcached(options, settings).await.unwrap()
+        }
+
+        fn peek(&self, name: &str, _: Timestamp) -> Option<(Vec<u8>, Duration)> {
+            let bytes = self.0.value(name)?;
+            let left = self.0.command(&format!("mg {name} t"));
+            let left = left.strip_prefix("HD t").unwrap().parse().unwrap();
+            Some((bytes, Duration::from_secs(left)))
+        }
+
+        /// A long lifetime is a date, of the server's own clock.
+        fn poke(&self, name: &str, bytes: &[u8], lifetime: Duration, _: Timestamp) {
+            let now = Timestamp::from_millis(self.0.clock() * 1_000);
+            let expiry = layout::memcached_expiry(lifetime, now);
+            self.0.set_until(name, bytes, expiry);
+        }
+    }
+}
+
 /// A row's `expiry`, as SQLAlchemy writes it.
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 fn expiry(lifetime: Duration, now: Timestamp) -> String {
     let micros = now.after(lifetime).as_millis() * 1_000;
     layout::sql_expiry(Datetime::from_unix_micros(micros).unwrap()).unwrap()
 }
 
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 fn left(expiry: &str, now: Timestamp) -> Duration {
     let micros = layout::read_sql_expiry(expiry).unwrap().unix_micros();
     Timestamp::from_millis(micros / 1_000).since(now)

@@ -218,6 +218,30 @@ fn on_postgres() {
     }
 }
 
+#[cfg(all(unix, feature = "mysql"))]
+#[test]
+fn on_mysql() {
+    for (version, signed) in VERSIONS {
+        let Some(engine) = crate::engines::mysql::engine() else {
+            return;
+        };
+        let config = json!({"engine": "sqlalchemy", "uri": engine.uri()});
+        run(alternate(engine, version, config, signed));
+    }
+}
+
+#[cfg(all(unix, feature = "memcached"))]
+#[test]
+fn on_memcached() {
+    for (version, signed) in VERSIONS {
+        let Some(engine) = crate::engines::memcached::engine() else {
+            return;
+        };
+        let config = json!({"engine": "memcached", "port": engine.port()});
+        run(alternate(engine, version, config, signed));
+    }
+}
+
 #[cfg(feature = "file")]
 #[test]
 fn on_files() {

@@ -319,6 +319,63 @@ fn on_postgres() {
     run(all(crate::engines::postgres::engine));
 }
 
+#[cfg(all(unix, feature = "mysql"))]
+#[test]
+fn on_mysql() {
+    run(all(crate::engines::mysql::engine));
+}
+
+#[cfg(all(unix, feature = "memcached"))]
+#[test]
+fn on_memcached() {
+    run(all(crate::engines::memcached::engine));
+}
+
+/// Two ids that differ by the case of a letter are two sessions, though the table's own order takes them for one.
+#[cfg(all(unix, feature = "mysql"))]
+#[test]
+fn ids_in_a_table_that_knows_no_case_are_compared_byte_for_byte() {
+    let Some(engine) = crate::engines::mysql::engine() else {
+        return;
+    };
+    run(async {
+        let house = House::new(engine, settings()).await;
+        house.poke("AnId", &[("user", "ada".into())]);
+        let mut other = Browser::with(&house.manager, "anid");
+        let found = other.request(async |session| session.dict().await.unwrap());
+        assert!(found.await.is_empty());
+        let rows = "SELECT count(*) FROM sessions WHERE session_id = 'session:anid'";
+        assert_eq!(house.engine.sql(rows), [["1"]], "the table knows no case");
+
+        // What is larger than the column that Flask-Session made is refused, and the session stays.
+        house.engine.sql("ALTER TABLE sessions MODIFY data BLOB");
+        let large = async |session: &abiding::Session| {
+            session.insert("large", &"x".repeat(70_000)).unwrap();
+        };
+        let browser = Browser::with(&house.manager, "AnId");
+        let session = browser.open();
+        large(&session).await;
+        let error = house.manager.close(&session, false).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TooLarge);
+        assert!(error.to_string().contains("MEDIUMBLOB"), "{error}");
+        assert_eq!(house.map("AnId").get("user"), Some(&"ada".into()));
+    });
+}
+
+#[cfg(all(unix, feature = "memcached"))]
+#[test]
+fn a_prefix_that_no_key_of_memcached_begins_with_is_refused() {
+    use abiding_stores::{flask_session::FlaskStore, memcached::MemcachedOptions};
+
+    for prefix in ["my shop:".to_owned(), "x".repeat(180)] {
+        let options = MemcachedOptions::new("memcached://127.0.0.1:1").unwrap();
+        let settings = settings().prefix(&prefix);
+        let opened = run(FlaskStore::memcached(options, &settings));
+        let error = opened.map(drop).unwrap_err();
+        assert!(error.to_string().contains("prefix"), "{error}");
+    }
+}
+
 #[test]
 fn a_store_of_this_layout_wants_a_manager_that_speaks_it() {
     let error = Manager::builder(abiding::MemoryStore::new())

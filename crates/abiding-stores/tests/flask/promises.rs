@@ -115,6 +115,83 @@ mod postgres {
     }
 }
 
+#[cfg(all(unix, feature = "mysql"))]
+mod mysql {
+    use std::sync::{Arc, LazyLock, OnceLock};
+
+    use abiding::FlaskSession;
+    use abiding_stores::{
+        flask_session::{FlaskStore, MysqlShelf},
+        mysql::MysqlOptions,
+    };
+    use abiding_testkit::servers::mysql::MysqlServer;
+    use tokio::runtime::{Builder, Runtime};
+
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+        let mut runtime = Builder::new_multi_thread();
+        runtime.worker_threads(2).enable_all().build().unwrap()
+    });
+    static SERVER: OnceLock<Option<(MysqlServer, Arc<FlaskStore<MysqlShelf>>)>> = OnceLock::new();
+
+    fn store() -> Option<Arc<FlaskStore<MysqlShelf>>> {
+        let start = || {
+            let server = MysqlServer::new()?;
+            let options = MysqlOptions::new(&server.url(&server.database())).unwrap();
+            let settings = FlaskSession::new();
+            let open = || {
+                RUNTIME
+                    .block_on(FlaskStore::mysql(options, &settings))
+                    .unwrap()
+            };
+            let store = std::thread::scope(|scope| scope.spawn(open).join().unwrap());
+            Some((server, Arc::new(store)))
+        };
+        let started = SERVER.get_or_init(start).as_ref();
+        started.map(|(_, store)| Arc::clone(store))
+    }
+
+    // Without the sweep's promises: a row says its end in whole seconds.
+    abiding_testkit::conformance! {
+        store: match store() { Some(store) => store, None => return },
+        powers: [],
+        block_on: |test| RUNTIME.block_on(test),
+    }
+}
+
+#[cfg(all(unix, feature = "memcached"))]
+mod memcached {
+    use std::sync::LazyLock;
+
+    use abiding::FlaskSession;
+    use abiding_stores::{
+        flask_session::{FlaskStore, MemcachedShelf},
+        memcached::MemcachedOptions,
+    };
+    use abiding_testkit::servers::memcached::MemcachedServer;
+    use tokio::runtime::Runtime;
+
+    static SERVER: LazyLock<Option<MemcachedServer>> = LazyLock::new(MemcachedServer::new);
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+
+    async fn store() -> Option<FlaskStore<MemcachedShelf>> {
+        let options = MemcachedOptions::new(&SERVER.as_ref()?.url()).unwrap();
+        Some(
+            FlaskStore::memcached(options, &FlaskSession::new())
+                .await
+                .unwrap(),
+        )
+    }
+
+    abiding_testkit::conformance! {
+        store: {
+            let Some(store) = store().await else { return };
+            store
+        },
+        powers: [],
+        block_on: |test| RUNTIME.block_on(test),
+    }
+}
+
 #[cfg(feature = "file")]
 mod files {
     use std::{cell::RefCell, path::PathBuf};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use abiding::{
     FlaskSession, Manager, Timestamp,
-    compat::{Value, payload::Format},
+    compat::{Dict, Value, payload::Format},
 };
 use abiding_testkit::ManualClock;
 use serde_json::Value as Json;
@@ -42,16 +42,20 @@ fn settings(case: &Json) -> FlaskSession {
 
 /// One stored session: read through a manager, written back untouched, written anew, and changed.
 async fn check<E: Engine>(engine: &E, case: &Json, stored: &[u8]) {
+    let value = notation::dict(&case["value"]).unwrap();
+    check_map(engine, case, stored, &value).await;
+}
+
+async fn check_map<E: Engine>(engine: &E, case: &Json, stored: &[u8], value: &Dict) {
     let settings = settings(case);
     let lifetime = settings.idle_timeout();
     let (name, sid) = (text(case, "key"), text(case, "sid"));
-    let value = notation::dict(&case["value"]).unwrap();
     let manager = manager(engine, &settings).await;
     engine.poke(name, stored, lifetime, NOW);
 
     let mut browser = Browser::with(&manager, sid);
     let read = browser.request(async |session| session.dict().await).await;
-    assert_eq!(read.unwrap(), value);
+    assert_eq!(read.unwrap(), *value);
     assert_eq!(browser.summary, "read 1, store: nothing, cookie: nothing");
 
     // A key more and a key less: the bytes are what they were, to the order of the keys.
@@ -66,7 +70,7 @@ async fn check<E: Engine>(engine: &E, case: &Json, stored: &[u8]) {
     let pickled = text(case, "format") == "pickle";
     if pickled {
         // Other bytes than CPython's say the same.
-        assert_eq!(settings.decode(&back).unwrap(), value);
+        assert_eq!(settings.decode(&back).unwrap(), *value);
     } else {
         assert_eq!(back, stored);
     }
@@ -78,7 +82,7 @@ async fn check<E: Engine>(engine: &E, case: &Json, stored: &[u8]) {
     // The same session begun by us, under an id of ours.
     let mut visitor = Browser::new(&manager);
     let begin = async |session: &abiding::Session| {
-        for (key, value) in &value {
+        for (key, value) in value {
             session.insert_value(key, value).unwrap();
         }
         session.set_persistent(value.get("_permanent") == Some(&Value::Bool(true)));
@@ -91,7 +95,7 @@ async fn check<E: Engine>(engine: &E, case: &Json, stored: &[u8]) {
     let ours = visitor.cookie.unwrap();
     let (written, left) = engine.peek(&format!("session:{ours}"), NOW).unwrap();
     match pickled {
-        true => assert_eq!(settings.decode(&written).unwrap(), value),
+        true => assert_eq!(settings.decode(&written).unwrap(), *value),
         false => assert_eq!(written, stored),
     }
     assert!(
@@ -125,7 +129,7 @@ fn redis_is_read_and_written_as_every_version_does() {
 }
 
 /// The rows of one engine, as cases.
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 fn rows<E: Engine>(engine: &E, name: &str) {
     for (file, format) in [
         ("sql_flask_session_050.json", "pickle"),
@@ -162,6 +166,40 @@ fn sqlite_is_read_and_written_as_every_version_does() {
 fn postgres_is_read_and_written_as_every_version_does() {
     if let Some(engine) = crate::engines::postgres::engine() {
         rows(&engine, "postgresql");
+    }
+}
+
+#[cfg(all(unix, feature = "mysql"))]
+#[test]
+fn mysql_is_read_and_written_as_every_version_does() {
+    if let Some(engine) = crate::engines::mysql::engine() {
+        rows(&engine, "mysql");
+    }
+}
+
+/// What each version sent over the wire: the map is not told beside it, so it is what we read there.
+#[cfg(all(unix, feature = "memcached"))]
+#[test]
+fn memcached_is_read_and_written_as_every_version_does() {
+    let Some(engine) = crate::engines::memcached::engine() else {
+        return;
+    };
+    for (name, format) in [
+        ("memcached_flask_session_050.json", "pickle"),
+        ("memcached_flask_session_060.json", "pickle"),
+        ("memcached_flask_session_070.json", "msgpack"),
+        ("memcached_flask_session_080.json", "msgpack"),
+    ] {
+        File::open(name).each("memcached", |case| {
+            let (wire, mut case) = (&case["wire"], case.clone());
+            assert_eq!(number(wire, "flags"), 0);
+            case["key"] = wire["key"].clone();
+            case["format"] = format.into();
+            let stored = hex(wire, "hex");
+            let map = FlaskSession::new().decode(&stored).unwrap();
+            run(check_map(&engine, &case, &stored, &map));
+            Verdict::Passed
+        });
     }
 }
 

@@ -21,6 +21,11 @@ def application(config):
         import redis
 
         app.config["SESSION_REDIS"] = redis.Redis(port=config["port"])
+    elif engine == "memcached":
+        from pymemcache.client.base import Client
+
+        # Unless told otherwise it does not wait for a write, and whoever reads next may be before it.
+        app.config["SESSION_MEMCACHED"] = Client(("127.0.0.1", config["port"]), default_noreply=False)
     elif engine == "sqlalchemy":
         from flask_sqlalchemy import SQLAlchemy
 
