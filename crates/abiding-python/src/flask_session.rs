@@ -10,6 +10,8 @@ use abiding::{
 use abiding_stores::{
     file::{Cachelib, FileOptions},
     flask_session::FlaskStore,
+    memcached::MemcachedOptions,
+    mysql::MysqlOptions,
     postgres::PostgresOptions,
     redis::RedisOptions,
     sqlite::SqliteOptions,
@@ -51,6 +53,8 @@ pub(crate) struct Shared {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Engine {
     Files,
+    Memcached,
+    Mysql,
     Postgres,
     Redis,
     Sqlite,
@@ -60,6 +64,8 @@ impl Settings {
     pub(crate) fn shared(self, py: Python<'_>) -> PyResult<Shared> {
         let engine = match self.engine.as_str() {
             "files" => Engine::Files,
+            "memcached" => Engine::Memcached,
+            "mysql" => Engine::Mysql,
             "postgres" => Engine::Postgres,
             "redis" => Engine::Redis,
             "sqlite" => Engine::Sqlite,
@@ -109,6 +115,16 @@ impl Shared {
             Engine::Files => {
                 let files = FlaskStore::files(FileOptions::new(place), self.cachelib, settings)?;
                 AnyStore::of(files).sweep().build()
+            }
+            // The server forgets by itself.
+            Engine::Memcached => {
+                let options = MemcachedOptions::new(place)?;
+                let memcached = FlaskStore::memcached(options, settings).await?;
+                AnyStore::of(memcached).build()
+            }
+            Engine::Mysql => {
+                let table = FlaskStore::mysql(MysqlOptions::new(place)?, settings).await?;
+                AnyStore::of(table).sweep().build()
             }
             Engine::Postgres => {
                 let options = PostgresOptions::new(place)?;

@@ -26,15 +26,35 @@ def postgres_url() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(params=["file", "sqlite", "redis", "postgres"])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a store of each kind. Servers are shared; keys are random, so nobody is in the way."""
-    if request.param == "sqlite":
-        return f"sqlite://{tmp_path / 'sessions.db'}"
-    if request.param == "file":
-        return f"file://{tmp_path / 'sessions'}"
-    url: str = request.getfixturevalue(f"{request.param}_url")
+@pytest.fixture(scope="session")
+def memcached_url() -> Iterator[str]:
+    with servers.memcached() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def mysql_url() -> Iterator[str]:
+    with servers.mysql() as url:
+        yield url
+
+
+STORES = ["file", "sqlite", "redis", "postgres", "mysql", "memcached"]
+
+
+def url_of(kind: str, request: pytest.FixtureRequest, folder: Path) -> str:
+    """The URL of a store. Servers are shared; keys are random, so nobody is in the way."""
+    if kind == "sqlite":
+        return f"sqlite://{folder / 'sessions.db'}"
+    if kind == "file":
+        return f"file://{folder / 'sessions'}"
+    url: str = request.getfixturevalue(f"{kind}_url")
     return url
+
+
+@pytest.fixture(params=STORES)
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a store of each kind."""
+    return url_of(request.param, request, tmp_path)
 
 
 MakeApp = Callable[..., Flask]

@@ -105,6 +105,48 @@ def postgres() -> Iterator[str]:
             yield f"postgresql://app@127.0.0.1:{port}/postgres"
 
 
+@contextlib.contextmanager
+def memcached() -> Iterator[str]:
+    program = shutil.which("memcached")
+    if program is None:
+        missing("memcached")
+    port = free_port()
+    # It refuses to be started by root without a name of a user; for others that means nothing.
+    command = [str(program), "-l", "127.0.0.1", "-U", "0", "-p", str(port), "-u", "root"]
+    with running(command):
+        eventually(lambda: answers(port))
+        yield f"memcached://127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def mysql() -> Iterator[str]:
+    program = shutil.which("mariadbd") or shutil.which("mariadbd", path="/usr/sbin")
+    if program is None:
+        missing("mysql")
+    port = free_port()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        data = f"{folder}/data"
+        os.mkdir(data)
+        command = [str(program), "--no-defaults", f"--datadir={data}"]
+        command += ["--performance-schema=OFF", "--innodb-flush-log-at-trx-commit=0"]
+        if os.geteuid() == 0:
+            # It refuses to run as root unless it is told who to be.
+            for path in (folder, data):
+                shutil.chown(path, "nobody")
+            command.append("--user=nobody")
+        share = next(path for path in ("/usr/share/mysql", "/usr/share/mariadb") if os.path.exists(path))
+        tables = ("mysql_system_tables.sql", "mysql_system_tables_data.sql")
+        script = "CREATE DATABASE mysql;\nUSE mysql;\nSET @auth_root_socket=NULL;\n"
+        script += "".join(Path(share, name).read_text() for name in tables)
+        script += "CREATE DATABASE test;\n"
+        made = subprocess.run([*command, "--bootstrap"], input=script.encode(), capture_output=True)
+        assert made.returncode == 0, made.stderr.decode()
+        command += [f"--socket={folder}/socket", f"--port={port}", "--bind-address=127.0.0.1"]
+        with running([*command, "--skip-name-resolve"], stderr=subprocess.DEVNULL):
+            eventually(lambda: answers(port))
+            yield f"mysql://root@127.0.0.1:{port}/test"
+
+
 def status(path: str) -> str:
     with contextlib.suppress(OSError):
         return Path(path).read_text()

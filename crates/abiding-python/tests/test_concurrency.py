@@ -18,7 +18,7 @@ import pytest
 from flask import session
 
 import servers
-from conftest import MakeApp
+from conftest import STORES, MakeApp, url_of
 
 APPS = Path(__file__).parent / "apps"
 
@@ -59,14 +59,46 @@ class Browser:
             return list(pool.map(one, paths))
 
 
-@pytest.fixture(params=[(), ("--preload",)], ids=["", "preload"])
-def browser(store_url: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Browser]:
-    shutil.copy(APPS / "busy.py", tmp_path)
-    environment = {"SECRET_KEY": secrets.token_hex(), "STORE_URL": store_url}
-    if request.param:
+def flask_session(kind: str, url: str, folder: Path) -> dict[str, Any]:
+    """The settings by which Flask-Session would keep sessions there."""
+    if kind == "file":
+        return {"SESSION_TYPE": "filesystem", "SESSION_FILE_DIR": str(folder / "files")}
+    if kind in ("memcached", "redis"):
+        return {"SESSION_TYPE": kind, f"SESSION_{kind.upper()}": url}
+    # As SQLAlchemy has them: four slashes before an absolute path.
+    url = url.replace("sqlite://", "sqlite:///")
+    return {"SESSION_TYPE": "sqlalchemy", "SQLALCHEMY_DATABASE_URI": url}
+
+
+WAYS = [
+    *(pytest.param((kind, "ours"), id=kind) for kind in STORES),
+    *(pytest.param((kind, "preload"), id=f"{kind}, preload") for kind in STORES),
+    *(pytest.param((kind, "Flask-Session"), id=f"{kind} of Flask-Session") for kind in STORES),
+]
+
+
+@pytest.fixture(scope="module", params=WAYS)
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An application under gunicorn, in each layout of each store."""
+    kind, way = request.param
+    folder = tmp_path_factory.mktemp("server")
+    shutil.copy(APPS / "busy.py", folder)
+    url = url_of(kind, request, folder)
+    settings: dict[str, Any] = {"SESSION_ABIDING_URL": url}
+    if way == "Flask-Session":
+        settings = flask_session(kind, url, folder)
+    settings["SECRET_KEY"] = secrets.token_hex()
+    environment, arguments = {"SETTINGS": json.dumps(settings)}, []
+    if way == "preload":
         environment["OPENED_BEFORE_THE_FORK"] = "yes"
-    with servers.gunicorn("busy:app", tmp_path, *request.param, **environment) as url:
-        yield Browser(url)
+        arguments = ["--preload"]
+    with servers.gunicorn("busy:app", folder, *arguments, **environment) as place:
+        yield place
+
+
+@pytest.fixture
+def browser(server: str) -> Browser:
+    return Browser(server)
 
 
 def test_fifty_keys_written_at_once_are_fifty_keys(browser: Browser) -> None:

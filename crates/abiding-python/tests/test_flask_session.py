@@ -8,6 +8,7 @@ import uuid
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,8 +20,11 @@ from abiding.flask import Session
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import flask_session
+    import pymemcache
     import redis
     from flask_sqlalchemy import SQLAlchemy
+    from pymemcache import HashClient
+    from pymemcache.client.retrying import RetryingClient
 
 Configure = Callable[[Flask], None]
 
@@ -33,6 +37,9 @@ Configure = Callable[[Flask], None]
         "redis signed",
         "sqlite",
         "postgres",
+        "mysql",
+        "memcached url",
+        "memcached client",
         "files",
         "cachelib",
     ]
@@ -54,6 +61,12 @@ def configure(request: pytest.FixtureRequest, tmp_path: Path) -> Configure:
                 "SESSION_SERIALIZATION_FORMAT": "json" if "json" in kind else "msgpack",
                 "SESSION_USE_SIGNER": "signed" in kind,
             }
+        if kind.startswith("memcached"):
+            place = request.getfixturevalue("memcached_url")
+            ours = app.name == "ours" and kind == "memcached url"
+            # A reader on another connection is not to come before the write.
+            client = pymemcache.Client(place.removeprefix("memcached://"), default_noreply=False)
+            return {"SESSION_TYPE": "memcached", "SESSION_MEMCACHED": place if ours else client}
         if kind == "files":
             return {"SESSION_TYPE": "filesystem", "SESSION_FILE_DIR": folder}
         if kind == "cachelib":
@@ -63,6 +76,10 @@ def configure(request: pytest.FixtureRequest, tmp_path: Path) -> Configure:
         url = f"sqlite:///{tmp_path / 'app.db'}"
         if kind == "postgres":
             url = request.getfixturevalue("postgres_url").replace("postgresql:", "postgresql+psycopg2:")
+        if kind == "mysql":
+            url = (
+                request.getfixturevalue("mysql_url").replace("mysql:", "mysql+pymysql:") + "?charset=utf8mb4"
+            )
         app.config["SQLALCHEMY_DATABASE_URI"] = url
         return {"SESSION_TYPE": "sqlalchemy", "SESSION_SQLALCHEMY": SQLAlchemy(app)}
 
@@ -190,6 +207,10 @@ def test_an_update_is_exact_where_flask_session_keeps_sessions(configure: Config
         ({"SESSION_TYPE": "sqlalchemy", "SESSION_SQLALCHEMY": "oracle://a/b"}, "oracle"),
         ({"SESSION_TYPE": "sqlalchemy", "SESSION_SQLALCHEMY": "sqlite://"}, "memory"),
         ({"SESSION_TYPE": "sqlalchemy", "SESSION_SQLALCHEMY": SQLAlchemy()}, "no application"),
+        ({"SESSION_TYPE": "sqlalchemy", "SESSION_SQLALCHEMY": "mysql://host"}, "no database"),
+        ({"SESSION_TYPE": "memcached"}, "SESSION_MEMCACHED is NoneType"),
+        ({"SESSION_TYPE": "memcached", "SESSION_MEMCACHED": 5}, "SESSION_MEMCACHED is int"),
+        ({"SESSION_TYPE": "memcached", "SESSION_MEMCACHED": HashClient(["a", "b"])}, "2 servers"),
         ({"SESSION_TYPE": "mongodb"}, "mongodb"),
         ({"SESSION_TYPE": "cachelib", "SESSION_CACHELIB": object()}, "FileSystemCache"),
         ({"SESSION_TYPE": "filesystem", "SESSION_USE_SIGNER": True, "SECRET_KEY": None}, "SECRET_KEY"),
@@ -219,3 +240,47 @@ def test_a_client_is_asked_where_it_connects_to(client: Any, url: str) -> None:
     app = Flask("app")
     app.config.update(SESSION_TYPE="redis", SESSION_REDIS=client)
     assert settings(app, "redis", [])["place"] == url
+
+
+@pytest.mark.parametrize(
+    ("client", "url", "prefix"),
+    [
+        (pymemcache.Client("h"), "memcached://h:11211", ""),
+        (pymemcache.Client(("::1", 5), key_prefix=b"shop."), "memcached://[::1]:5", "shop."),
+        (pymemcache.Client("/run/memcached"), "memcached+unix:///run/memcached", ""),
+        (pymemcache.PooledClient("h:5"), "memcached://h:5", ""),
+        (RetryingClient(pymemcache.Client("h", key_prefix="a.")), "memcached://h:11211", "a."),
+        (HashClient(["h:5"]), "memcached://h:5", ""),
+        # As pylibmc and python-memcached keep them.
+        (SimpleNamespace(addresses=["10.0.0.7:5"]), "memcached://10.0.0.7:5", ""),
+        (SimpleNamespace(servers=[SimpleNamespace(address=("h", 5))]), "memcached://h:5", ""),
+        ("h:5", "memcached://h:5", ""),
+    ],
+)
+def test_a_client_of_memcached_is_asked_where_it_connects_to(client: Any, url: str, prefix: str) -> None:
+    from abiding.flask.flask_session import settings
+
+    app = Flask("app")
+    app.config.update(SESSION_TYPE="memcached", SESSION_MEMCACHED=client)
+    found = settings(app, "memcached", [])
+    assert (found["place"], found["prefix"]) == (url, f"{prefix}session:")
+
+
+@pytest.mark.parametrize(
+    ("uri", "place"),
+    [
+        ("mysql+pymysql://u:p%40@h:1/d?charset=utf8mb4", "mysql://u:p%40@h:1/d"),
+        ("mariadb://u@h/d?ssl_ca=/ca.pem", "mysql://u@h/d?ssl-ca=%2Fca.pem&ssl-mode=VERIFY_IDENTITY"),
+        (
+            "mysql+mysqldb://u@localhost/d?unix_socket=/run/m.sock",
+            "mysql://u@localhost/d?socket=%2Frun%2Fm.sock",
+        ),
+    ],
+)
+def test_a_url_of_mysql_loses_what_concerns_python(uri: str, place: str) -> None:
+    from abiding.flask.flask_session import settings
+
+    app = Flask("app")
+    app.config.update(SESSION_TYPE="sqlalchemy", SQLALCHEMY_DATABASE_URI=uri)
+    found = settings(app, "sqlalchemy", [])
+    assert (found["engine"], found["place"]) == ("mysql", place)

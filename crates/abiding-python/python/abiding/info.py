@@ -42,7 +42,7 @@ class Cookie(TypedDict):
 class FlaskSessionSettings(TypedDict):
     """Where Flask-Session keeps sessions, and how."""
 
-    #: ``redis``, ``postgres``, ``sqlite`` or ``files``.
+    #: ``files``, ``memcached``, ``mysql``, ``postgres``, ``redis`` or ``sqlite``.
     engine: str
     #: A URL, or a path.
     place: str

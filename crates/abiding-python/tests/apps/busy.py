@@ -1,5 +1,6 @@
 """An application for many requests at once. Its settings come from the environment, as a server's do."""
 
+import json
 import os
 import time
 
@@ -8,7 +9,7 @@ from flask import Flask, request, session
 from abiding.flask import Session
 
 app = Flask(__name__)
-app.config.update(SECRET_KEY=os.environ["SECRET_KEY"], SESSION_ABIDING_URL=os.environ["STORE_URL"])
+app.config.update(json.loads(os.environ["SETTINGS"]))
 Session(app)
 
 if os.environ.get("OPENED_BEFORE_THE_FORK"):

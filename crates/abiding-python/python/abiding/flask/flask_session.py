@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 from abiding.errors import ConfigError
 from abiding.info import FlaskSessionSettings
@@ -33,10 +33,13 @@ def settings(app: Flask, kind: str, secrets: list[bytes]) -> FlaskSessionSetting
     if signs and not secrets:
         raise ConfigError("SESSION_USE_SIGNER needs a SECRET_KEY: set it before Session(app)")
     engine, place = _ENGINES[kind](app)
+    prefix = str(config.get("SESSION_KEY_PREFIX", "session:"))
+    if kind == "memcached":
+        prefix = _memcached_prefix(app) + prefix
     return {
         "engine": engine,
         "place": place,
-        "prefix": str(config.get("SESSION_KEY_PREFIX", "session:")),
+        "prefix": prefix,
         "lifetime_seconds": app.permanent_session_lifetime.total_seconds(),
         "permanent": bool(config.get("SESSION_PERMANENT", True)),
         "secrets": secrets if signs else [],
@@ -82,6 +85,63 @@ def _redis(app: Flask) -> tuple[str, str]:
     return "redis", f"{scheme}://{identity}{host}:{known.get('port', 6379)}/{database}"
 
 
+def _memcached(app: Flask) -> tuple[str, str]:
+    client: Any = app.config.get("SESSION_MEMCACHED")
+    if isinstance(client, str) and client:
+        return "memcached", client if "://" in client else f"memcached://{client}"
+    servers = [server for ask in _MEMCACHED_SERVERS for server in ask(_unwrapped(client))]
+    if len(servers) > 1:
+        raise ConfigError(
+            f"SESSION_MEMCACHED has {len(servers)} servers, and its client knows alone which session lies on"
+            " which: one server is read"
+        )
+    if not servers:
+        raise ConfigError(
+            f"SESSION_MEMCACHED is {type(client).__name__}: write a URL such as 'memcached://localhost:11211',"
+            " or hand in a client of pymemcache, pylibmc or python-memcached"
+        )
+    host, port = servers[0]
+    if host.startswith("/"):
+        return "memcached", f"memcached+unix://{host}"
+    return "memcached", f"memcached://[{host}]:{port}" if ":" in host else f"memcached://{host}:{port}"
+
+
+def _unwrapped(client: Any) -> Any:
+    """The client that one of pymemcache's that tries again is around."""
+    return getattr(client, "_client", client)
+
+
+def _memcached_prefix(app: Flask) -> str:
+    """What pymemcache puts before every key."""
+    prefix: Any = getattr(_unwrapped(app.config.get("SESSION_MEMCACHED")), "key_prefix", b"")
+    return prefix.decode("ascii") if isinstance(prefix, bytes) else str(prefix)
+
+
+def _host_and_port(server: Any) -> tuple[str, int]:
+    """A server as any of the clients writes one: a pair, ``host:port``, a path."""
+    if not isinstance(server, str):
+        host, port = server
+        return str(host), int(port)
+    server = server[5:] if server.startswith("unix:") else server
+    host, colon, port = server.rpartition(":")
+    if server.startswith("/") or not colon or not port.isdigit():
+        return server, 11211
+    return host.strip("[]"), int(port)
+
+
+#: How each client is asked for its servers: pymemcache's of one and of many, pylibmc's, python-memcached's.
+_MEMCACHED_SERVERS: list[Callable[[Any], list[tuple[str, int]]]] = [
+    lambda client: [_host_and_port(client.server)] if hasattr(client, "server") else [],
+    lambda client: [
+        _host_and_port(one.server)
+        for one in getattr(client, "clients", {}).values()
+        if hasattr(one, "server")
+    ],
+    lambda client: [_host_and_port(one) for one in getattr(client, "addresses", [])],
+    lambda client: [_host_and_port(one.address) for one in getattr(client, "servers", [])],
+]
+
+
 def _sqlalchemy(app: Flask) -> tuple[str, str]:
     database: Any = app.config.get("SESSION_SQLALCHEMY")
     if isinstance(database, str) and database:
@@ -107,6 +167,8 @@ def _sqlalchemy(app: Flask) -> tuple[str, str]:
     dialect = scheme.partition("+")[0]
     if dialect in ("postgres", "postgresql"):
         return "postgres", f"postgresql://{rest}"
+    if dialect in ("mariadb", "mysql"):
+        return "mysql", f"mysql://{_of_mysql(rest)}"
     if dialect == "sqlite":
         # As SQLAlchemy has them: three slashes before a relative path, four before an absolute one.
         path = rest[1:]
@@ -115,7 +177,23 @@ def _sqlalchemy(app: Flask) -> tuple[str, str]:
                 "SESSION_SQLALCHEMY is a database in memory, which would be another one in each worker"
             )
         return "sqlite", path if os.path.isabs(path) else os.path.join(app.instance_path, path)
-    raise ConfigError(f"SESSION_SQLALCHEMY is a database of {dialect!r}: postgresql and sqlite are read")
+    raise ConfigError(
+        f"SESSION_SQLALCHEMY is a database of {dialect!r}: postgresql, mysql and sqlite are read"
+    )
+
+
+def _of_mysql(rest: str) -> str:
+    """What follows the scheme, with the options of the Python driver in the words of the core."""
+    place, _, query = rest.partition("?")
+    if "/" not in place or not place.partition("/")[2]:
+        raise ConfigError("SESSION_SQLALCHEMY names no database of the server: end the URL with its name")
+    known = {"unix_socket": "socket", "ssl_ca": "ssl-ca"}
+    options = [(known.get(name), value) for name, value in parse_qsl(query)]
+    if any(name == "ssl-ca" for name, _ in options):
+        options.append(("ssl-mode", "VERIFY_IDENTITY"))
+    # What is left concerns the Python side, as `charset` does.
+    kept = "&".join(f"{name}={quote(value, safe='')}" for name, value in options if name)
+    return f"{place}?{kept}" if kept else place
 
 
 def _files(app: Flask) -> tuple[str, str]:
@@ -137,6 +215,7 @@ def _cachelib(app: Flask) -> tuple[str, str]:
 
 
 _ENGINES: dict[str, Callable[[Flask], tuple[str, str]]] = {
+    "memcached": _memcached,
     "redis": _redis,
     "sqlalchemy": _sqlalchemy,
     "filesystem": _files,
