@@ -1,6 +1,7 @@
 //! `cargo xtask e2e`: the browser tests alone, against the demo as it is built now.
 
 use crate::{
+    example,
     programs::{self, BROWSER, SERVERS},
     step::{Outcome, Step},
     test::REQUIRED,
@@ -18,9 +19,10 @@ pub(crate) fn run(names: &[String]) -> Outcome {
         .run()
 }
 
-/// What the browser tests find in place: a browser, its tools, and the demo beside them in the target folder.
+/// What the browser tests find in place: a browser, its tools, and the programs beside them in the target folder.
 pub(crate) fn prepare() -> Outcome {
     programs::ensure(BROWSER)?;
     tools::ensure()?;
-    Step::cargo(&["build", "--workspace", "--bin", "abiding-demo"]).run()
+    let programs = ["--bin", "abiding-demo", "--bin", example::SHARED];
+    Step::cargo(&[&["build", "--workspace"][..], &programs].concat()).run()
 }

@@ -20,6 +20,9 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         tell(&tally);
         return outcome;
     }
+    if arguments.first().is_some_and(|name| name == "shared") {
+        Step::cargo(&["build", "--package", SHARED]).run()?;
+    }
     let data = wheel::text(&tools::target().join("examples"));
     let program = wheel::text(&folder().join("run.py"));
     Step::new(&wheel::text(&python), &[&program, "--data", &data])
@@ -29,9 +32,17 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
 
 /// Runs the tests of the examples in Python.
 pub(crate) fn test(python: &Path, arguments: &[String], tally: &mut Tally) -> Outcome {
-    wheel::pytest(python, &folder(), arguments, tally)
+    let built = Step::cargo(&["build", "--workspace", "--bin", SHARED]).run();
+    let program = tools::target().join("debug").join(SHARED);
+    let tests = Step::new(&wheel::text(python), &wheel::PYTEST)
+        .within(&folder())
+        .env("ABIDING_EXAMPLE_SHARED", &wheel::text(&program));
+    wheel::read(tests.arguments(arguments), tally).and(built)
 }
 
 fn folder() -> PathBuf {
-    root().join("examples/flask")
+    root().join("examples")
 }
+
+/// The half of the shared example that is in Rust.
+pub(crate) const SHARED: &str = "abiding-example-shared";

@@ -26,21 +26,14 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
 
 /// Runs the tests of the wheel.
 pub(crate) fn test(python: &Path, arguments: &[String], tally: &mut Tally) -> Outcome {
-    pytest(python, &folder(), arguments, tally)
+    let tests = Step::new(&text(python), &PYTEST).within(&folder());
+    read(tests.arguments(arguments), tally)
 }
 
-/// Runs the tests of a folder and adds what they said to `tally`; whatever stops it on the way is a failure too.
-pub(crate) fn pytest(
-    python: &Path,
-    folder: &Path,
-    arguments: &[String],
-    tally: &mut Tally,
-) -> Outcome {
+/// Runs tests and adds what they said to `tally`; whatever stops them on the way is a failure too.
+pub(crate) fn read(tests: Step, tally: &mut Tally) -> Outcome {
     let failed = tally.failed;
-    let pytest = ["-m", "pytest", "-q", "-rfE", "--color=no"];
-    let outcome = Step::new(&text(python), &pytest)
-        .arguments(arguments)
-        .within(folder)
+    let outcome = tests
         .env("ABIDING_REQUIRE", REQUIRED)
         .run_reading(|line| tally.read_pytest(line));
     if outcome.is_err() && tally.failed == failed {
@@ -48,6 +41,9 @@ pub(crate) fn pytest(
     }
     outcome
 }
+
+/// pytest, saying as much as the tally needs.
+pub(crate) const PYTEST: [&str; 5] = ["-m", "pytest", "-q", "-rfE", "--color=no"];
 
 /// The interpreter of an environment with the wheel, as it is now, and all that its tests need.
 pub(crate) fn prepare() -> Result<PathBuf, Failure> {

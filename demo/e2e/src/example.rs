@@ -1,4 +1,4 @@
-//! One of the examples in Flask, started as `cargo xtask example` starts it, with the wheel that is installed beside it.
+//! One of the examples, started as `cargo xtask example` starts it, with the wheel that is installed beside it.
 
 use std::{
     fs::{self, File},
@@ -60,6 +60,10 @@ impl Example {
             .args(["--port", port, "--data"])
             .arg(self.scratch.path())
             .args(&self.arguments)
+            .env(
+                "ABIDING_EXAMPLE_SHARED",
+                target().join("debug/abiding-example-shared"),
+            )
             .envs(self.variables.iter().map(|(name, value)| (name, value)));
         let origin = |line: &str| {
             let rest = &line[line.find("http://127.0.0.1:")?..];
@@ -83,7 +87,7 @@ impl Example {
 }
 
 fn program() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/flask/run.py")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/run.py")
 }
 
 fn python() -> PathBuf {

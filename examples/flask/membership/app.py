@@ -6,12 +6,12 @@ import os
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from flask import Flask, abort, flash, redirect, render_template, request, session, url_for
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.exc import IntegrityError
 from werkzeug.wrappers import Response
 
 from abiding.flask import Session  # was: from flask_session import Session
+from flask import Flask, abort, flash, redirect, render_template, request, session, url_for
 from look import look
 
 db = SQLAlchemy()

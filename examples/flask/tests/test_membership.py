@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from flask import session
 from flask.testing import FlaskClient
 
 import servers
 from browser import Browser
 from conftest import rotate_secret, same_browser, slow_request
+from flask import session
 from membership.app import STEPS, Application, create_app
 
 FOLDER = Path(__file__).parents[1]

@@ -1,7 +1,8 @@
-//! The examples in Flask, each in a real Chromium and through its story, under gunicorn with several workers.
+//! The examples, each in a real Chromium and through its story, under gunicorn with several workers.
 //! Their own tests lie beside them, in `examples`. `cargo xtask e2e` builds the wheel that they run with.
 
 mod membership;
+mod shared;
 
 use abiding_demo_e2e::{Browser, Example, available};
 

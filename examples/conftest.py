@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
 import servers
+from flask import Flask
 
 
 @pytest.fixture(scope="session")
