@@ -84,6 +84,7 @@ impl MysqlServer {
             .argument(format!("--datadir={}", folder.file("data").display()))
             .argument(format!("--socket={}", folder.file("socket").display()))
             .argument(format!("--port={port}"))
+            .argument(own_scratch(&folder))
             .arguments(as_user());
         for setting in SETTINGS.iter().chain(settings) {
             start = start.argument(format!("--{setting}"));
@@ -287,6 +288,7 @@ fn make(folder: &Folder, program: &str) {
     let done = Command::new(program)
         .args(["--no-defaults", "--bootstrap"])
         .arg(format!("--datadir={}", data.display()))
+        .arg(own_scratch(folder))
         .args(as_user())
         .args(SETTINGS.map(|setting| format!("--{setting}")))
         .arg("--innodb-flush-log-at-trx-commit=0")
@@ -299,6 +301,11 @@ fn make(folder: &Folder, program: &str) {
         "mariadbd: {}",
         String::from_utf8_lossy(&done.stderr)
     );
+}
+
+/// A server that starts removes the temporary tables that it finds, also those of one beside it.
+fn own_scratch(folder: &Folder) -> String {
+    format!("--tmpdir={}", folder.path().display())
 }
 
 /// It refuses to run as root unless it is told who to be.
