@@ -12,14 +12,7 @@ async fn a_hundred_thousand_sessions_are_swept_while_others_go_on() {
     let (store, table) = fresh(server).await;
     let store = Arc::new(store);
     let (over, later) = (in_seconds(10).as_millis(), in_seconds(9_000).as_millis());
-    server.sql(
-        DATABASE,
-        &format!(
-            "INSERT INTO {table} (ends, sweep_at, created, seen, idle_deadline, absolute_deadline, version, kind, `key`, payload) \
-             SELECT IF(seq % 2, {later}, {over}), IF(seq % 2, {later}, {over}), 0, 0, {later}, IF(seq % 2, {later}, {over}), 1, 0, \
-             UNHEX(SHA2(seq, 256)), REPEAT('x', 800) FROM seq_1_to_{SESSIONS}"
-        ),
-    );
+    server.sql(DATABASE, &rows(&table, SESSIONS, over, later));
     let is_swept = Arc::new(AtomicBool::new(false));
     let people: Vec<_> = (0..4)
         .map(|person| {

@@ -14,12 +14,10 @@ const NAME: &str = "ABIDING_TEST_NAME";
 const URL: &str = "ABIDING_TEST_URL";
 
 fn start(name: &str, url: &str) -> Child {
+    let (_, here) = module_path!().split_once("::").unwrap();
+    let child = format!("{here}::child");
     Command::new(env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "postgres::tests::processes::child",
-            "--test-threads=1",
-        ])
+        .args(["--exact", &child, "--test-threads=1"])
         .env(NAME, name)
         .env(URL, url)
         .stdout(Stdio::null())
@@ -39,7 +37,7 @@ fn child() {
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let store = Arc::new(PostgresStore::open(&url).await.unwrap());
+        let store = Arc::new(TestedStore::open(&url).await.unwrap());
         let tasks = ["left", "right"].map(|hand| {
             let (store, name) = (Arc::clone(&store), format!("{name} {hand}"));
             tokio::spawn(async move { share(&store, &name).await })
@@ -54,7 +52,7 @@ const SHARED: StoreKey = StoreKey::from_bytes([7; StoreKey::LEN]);
 const ROUNDS: usize = 40;
 
 /// Sets keys of its own and counts up a common one, in a session that others change meanwhile.
-async fn share(store: &PostgresStore, name: &str) {
+async fn share(store: &TestedStore, name: &str) {
     for n in 0..ROUNDS {
         let set = set(store, &SHARED, &format!("{name} {n}"), "1")
             .await
@@ -83,7 +81,7 @@ async fn what_three_processes_write_to_one_session_is_all_there() {
         server.url(DATABASE),
         fresh_table()
     );
-    let store = PostgresStore::open(&url).await.unwrap();
+    let store = TestedStore::open(&url).await.unwrap();
     let record = sample::record(NOW, in_seconds(60), &[]);
     store.create(&SHARED, &record, NOW).await.unwrap();
     let children = ["a", "b", "c"].map(|name| start(name, &url));
