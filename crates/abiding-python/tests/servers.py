@@ -127,7 +127,8 @@ def mysql() -> Iterator[str]:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         data = f"{folder}/data"
         os.mkdir(data)
-        command = [str(program), "--no-defaults", f"--datadir={data}"]
+        # In a common folder, one that starts removes the temporary tables of those beside it.
+        command = [str(program), "--no-defaults", f"--datadir={data}", f"--tmpdir={folder}"]
         command += ["--performance-schema=OFF", "--innodb-flush-log-at-trx-commit=0"]
         if os.geteuid() == 0:
             # It refuses to run as root unless it is told who to be.
