@@ -1,0 +1,5 @@
+//! A report as text: for people, as JSON, as SARIF.
+
+mod human;
+mod json;
+mod sarif;

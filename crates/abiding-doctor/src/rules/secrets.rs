@@ -1,0 +1,345 @@
+//! Rules of secrets: whether they can be guessed, where they lie, and how old they are. None is printed.
+
+use crate::{
+    facts::{Facts, Layer, Scope, Setting, What},
+    picture::{Extension, Picture, has_password},
+    rule::{
+        Broken, Rule,
+        Severity::{Error, Warning},
+        Source::{Application, Tree},
+    },
+    secret::{self, shape, weakness},
+    value::Value,
+};
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "D08",
+        severity: Error,
+        title: "A secret is made up and written to a file of the working directory",
+        why: "Each container and each directory has a secret of its own: sessions of one are nothing to the other. Workers that start together may differ too.",
+        remedy: "make the secret once, and give every process the same",
+        standards: &["ASVS 13.3.1"],
+        sources: &[Tree],
+        check: |picture| {
+            let made = picture
+                .sights(|what| match what {
+                    What::SecretFile(path) => {
+                        Some(path.as_deref().is_none_or(|path| !path.starts_with('/')))
+                    }
+                    _ => None,
+                })
+                .filter(|(relative, _)| *relative);
+            made.map(|(_, sight)| Broken::at(&sight.origin, "a secret for this directory alone"))
+                .collect()
+        },
+    },
+    Rule {
+        id: "D09",
+        severity: Error,
+        title: "A literal stands in for a missing secret",
+        why: "Where the variable is not set, the secret is what everybody can read in the code: anybody can make a session. Stores that unpickle then execute what they are sent.",
+        remedy: "os.environ[\"SECRET_KEY\"], which does not start without it",
+        standards: &["ASVS 13.3.1"],
+        sources: &[Tree],
+        check: |picture| {
+            let in_code =
+                |setting: &&Setting| setting.layer == Layer::Code && setting.scope == Scope::Any;
+            let secrets = picture
+                .facts
+                .settings
+                .iter()
+                .filter(in_code)
+                .filter(|setting| is_secret(&setting.name));
+            let literal = secrets.filter_map(|setting| {
+                let text = literals(&setting.value)
+                    .into_iter()
+                    .find(|text| !text.is_empty())?;
+                let how = if setting.value.variables().is_empty() {
+                    "is"
+                } else {
+                    "falls back to"
+                };
+                Some(Broken::at(
+                    &setting.origin,
+                    format!(
+                        "{} {how} a literal ({})",
+                        setting.name,
+                        shape(text.as_bytes())
+                    ),
+                ))
+            });
+            let databases = picture
+                .facts
+                .settings
+                .iter()
+                .filter(in_code)
+                .filter(|setting| setting.value.texts().iter().any(|url| has_password(url)));
+            let databases = databases.map(|setting| {
+                Broken::at(
+                    &setting.origin,
+                    format!("{} has a password in it", setting.name),
+                )
+            });
+            literal.chain(databases).collect()
+        },
+    },
+    Rule {
+        id: "DR-1",
+        severity: Error,
+        title: "A secret that can be guessed",
+        why: "Whoever guesses it signs in as anybody.",
+        remedy: "python -c 'import secrets; print(secrets.token_hex(32))'",
+        standards: &["ASVS 11.2.3", "ASVS 13.3.1"],
+        sources: &[Application, Tree],
+        check: weak,
+    },
+    Rule {
+        id: "DR-2",
+        severity: Error,
+        title: "A secret that is made up at each start",
+        why: "Every restart signs everybody out, and workers do not know each other's sessions.",
+        remedy: "make the secret once, and give every process the same",
+        standards: &["ASVS 13.3.1"],
+        sources: &[Tree],
+        check: |picture| {
+            let random = &[
+                "token_hex",
+                "token_urlsafe",
+                "token_bytes",
+                "urandom",
+                "uuid4",
+                "generate_key",
+                "getrandbits",
+                "randbytes",
+            ];
+            let made = picture
+                .production("SECRET_KEY")
+                .filter(|setting| setting.layer == Layer::Code);
+            let made = made.filter(|setting| is_made(&setting.value, random));
+            made.map(|setting| {
+                Broken::at(&setting.origin, "the secret is another one at each start")
+            })
+            .collect()
+        },
+    },
+    Rule {
+        id: "DR-4",
+        severity: Error,
+        title: "A secret in the repository",
+        why: "Everybody who has ever had a copy of it has the secret.",
+        remedy: "take it out, ignore the file, and make a new secret: the old one stays in the history",
+        standards: &["ASVS 13.3.1"],
+        sources: &[Tree],
+        check: |picture| {
+            let committed = |setting: &&Setting| match setting.layer {
+                Layer::Environment { ignored } => picture.facts.is_repository && !ignored,
+                Layer::Code => setting.scope == Scope::Any,
+                Layer::Compose | Layer::Example => true,
+                Layer::Application => false,
+            };
+            let secrets = picture.facts.settings.iter().filter(committed);
+            let secrets = secrets.filter(|setting| {
+                is_secret(&setting.name)
+                    || setting.name.ends_with("_URL")
+                    || setting.name.ends_with("_URI")
+            });
+            let found = secrets.filter_map(|setting| {
+                let texts = setting.value.texts();
+                // What can be guessed is another rule's, and in an example it is what should be there.
+                let strong = |text: &&&str| {
+                    if is_secret(&setting.name) {
+                        weakness(text.as_bytes()).is_none() && !names_a_source(text)
+                    } else {
+                        // The password of a container's own database is told to that container alone.
+                        setting.layer != Layer::Code
+                            && has_password(text)
+                            && !crate::picture::is_near(text)
+                    }
+                };
+                let text = texts.iter().find(strong)?;
+                let shape = if is_secret(&setting.name) {
+                    shape(text.as_bytes())
+                } else {
+                    "a URL with a password".to_owned()
+                };
+                Some(Broken::at(
+                    &setting.origin,
+                    format!("{} ({shape})", setting.name),
+                ))
+            });
+            found.collect()
+        },
+    },
+    Rule {
+        id: "DR-5",
+        severity: Warning,
+        title: "A key that has signed for more than a year",
+        why: "The longer a key is used, the more copies of it there are: backups, machines, people who have left.",
+        remedy: "rotate a few times a year; it signs nobody out",
+        standards: &["ASVS 13.3.4"],
+        sources: &[Tree],
+        check: |picture| {
+            let Some(now) = picture.facts.now else {
+                return Vec::new();
+            };
+            let old = picture.sights(|what| match what {
+                What::KeySigns(since) => Some((now - since) / 86_400).filter(|days| *days > 366),
+                _ => None,
+            });
+            old.map(|(days, sight)| {
+                Broken::at(&sight.origin, format!("the newest key is {days} days old"))
+            })
+            .collect()
+        },
+    },
+    Rule {
+        id: "ST-6",
+        severity: Error,
+        title: "Session files that others may read",
+        why: "Who reads a session of Flask-Session has what is in it; who may write one is its user, and executes code where it is unpickled.",
+        remedy: "SESSION_FILE_MODE = 0o600, which is the default",
+        standards: &["ASVS 13.2.2"],
+        sources: &[Application, Tree],
+        check: |picture| {
+            let loose = |setting: &&Setting| {
+                let mode = setting
+                    .value
+                    .seconds()
+                    .filter(|mode| *mode >= 0.0 && *mode < 4096.0);
+                mode.is_some_and(|mode| mode as u32 & 0o077 != 0)
+            };
+            let settings = picture.settings("SESSION_FILE_MODE").filter(loose);
+            settings
+                .map(|setting| Broken::at(&setting.origin, "the group or others may read them"))
+                .collect()
+        },
+    },
+];
+
+fn weak(picture: &Picture<'_>) -> Vec<Broken> {
+    let judged = |setting: &&Setting| {
+        let outside = setting.scope == Scope::Any && setting.layer != Layer::Example;
+        outside && (is_session_secret(&setting.name) || setting.name == "SECRET_KEY_FALLBACKS")
+    };
+    let settings = picture.facts.settings.iter().filter(judged);
+    let mut all: Vec<_> = settings
+        .flat_map(|setting| {
+            let literals = literals(&setting.value);
+            literals.into_iter().filter_map(|text| {
+                let weakness = weakness(text.as_bytes()).filter(|_| !names_a_source(text))?;
+                let shape = shape(text.as_bytes());
+                Some(Broken::at(
+                    &setting.origin,
+                    format!("{} {weakness} ({shape})", setting.name),
+                ))
+            })
+        })
+        .collect();
+    let missing = |facts: &Facts| {
+        facts.interface.is_some()
+            && !facts
+                .settings
+                .iter()
+                .any(|setting| setting.name == "SECRET_KEY" && setting.value != Value::None)
+    };
+    let needs = picture.extension == Extension::Flask || picture.extension == Extension::Abiding;
+    let keys = picture
+        .settings("SESSION_ABIDING_KEYS")
+        .any(|setting| setting.value != Value::None);
+    if missing(picture.facts) && needs && !keys {
+        all.push(Broken::at(&picture.application(), "SECRET_KEY is not set"));
+    }
+    let rust = picture.sights(|what| match what {
+        What::RustCall {
+            path,
+            literal: Some(literal),
+        } if is_key(path) => weakness(literal.as_bytes()),
+        _ => None,
+    });
+    all.extend(rust.map(|(weakness, sight)| {
+        Broken::at(&sight.origin, format!("the key in the code {weakness}"))
+    }));
+    all
+}
+
+/// The texts that may become the secret: not those it is compared with.
+fn literals(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Call { name, arguments } if name == "list" => arguments
+            .iter()
+            .flat_map(|argument| literals(&argument.value))
+            .collect(),
+        _ => value.texts(),
+    }
+}
+
+/// Whether the value is fresh bytes, in whatever they are wrapped.
+fn is_made(value: &Value, random: &[&str]) -> bool {
+    value.outcomes().iter().any(|value| match value {
+        Value::Call { name, arguments } => {
+            let mut parts = name.split(['.', '(']);
+            parts.any(|part| random.contains(&part))
+                || arguments
+                    .iter()
+                    .any(|argument| is_made(&argument.value, random))
+        }
+        _ => false,
+    })
+}
+
+/// The secrets that sessions rest on.
+fn is_session_secret(name: &str) -> bool {
+    let name = name.strip_prefix("FLASK_").unwrap_or(name);
+    matches!(
+        name,
+        "SECRET_KEY"
+            | "SESSION_SECRET"
+            | "SESSION_SECRET_KEY"
+            | "COOKIE_SECRET"
+            | "APP_SECRET"
+            | "APP_SECRET_KEY"
+    ) || name.ends_with("_SECRET_KEY")
+}
+
+/// Whether a setting of this name holds a secret.
+pub(crate) fn is_secret(name: &str) -> bool {
+    let ends = [
+        "SECRET",
+        "PASSWORD",
+        "PASSWD",
+        "TOKEN",
+        "API_KEY",
+        "PRIVATE_KEY",
+        "ABIDING_KEY",
+    ];
+    is_session_secret(name) || ends.iter().any(|end| name.ends_with(end))
+}
+
+/// Whether it says where a secret is, rather than which.
+fn names_a_source(text: &str) -> bool {
+    let schemes = [
+        "file:",
+        "env:",
+        "credential:",
+        "fd:",
+        "/",
+        "./",
+        "vault:",
+        "arn:",
+    ];
+    schemes.iter().any(|scheme| text.starts_with(scheme))
+        || text.starts_with("${")
+        || text.starts_with("{{")
+}
+
+pub(super) fn is_key(path: &str) -> bool {
+    ["Key::from_secret", "Key::danger_from_secret", "Key::parse"]
+        .iter()
+        .any(|key| path.ends_with(key))
+}
+
+/// How many secrets are known, for documents.
+pub(crate) fn known() -> (usize, usize) {
+    secret::counts()
+}
