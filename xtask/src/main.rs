@@ -79,7 +79,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "tables",
-        purpose: "write the tables of stores anew, from what the stores declare",
+        purpose: "write the tables of stores and of rules anew, from what they declare",
         run: tables::run,
     },
     Command {
