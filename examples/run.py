@@ -49,6 +49,21 @@ class Example(NamedTuple):
 
 EXAMPLES = {
     "membership": Example("flask", "membership.app:create_app()", {"": {"DATABASE_URL": postgres}}),
+    "organizer": Example(
+        "flask",
+        "organizer.app:create_app()",
+        {
+            "development": {"FLASK_ENV": "development"},
+            "production": {"FLASK_ENV": "production", "REDIS_URL": servers.redis},
+        },
+    ),
+    "platforms": Example(
+        "flask",
+        "platforms.app:create_app()",
+        {"cookie": {"PLATFORMS_SESSIONS": "cookie"}, "table": {"PLATFORMS_SESSIONS": "table"}},
+    ),
+    "organizer-cookie": Example("flask", "organizer_cookie.app:create_app()", {"": {}}),
+    "code": Example("flask", "one_time_code.app:create_app()", {"": {"REDIS_URL": servers.redis}}),
     "shared": Example(
         "shared/python",
         "shop:create_app()",

@@ -1,0 +1,1 @@
+"""Story four: the organizer without Flask-Session, on the cookie that Flask itself signs."""

@@ -1,0 +1,1 @@
+"""Story three: a switch between platforms, whose sessions moved from a table to a cookie."""
