@@ -3,6 +3,7 @@
 
 mod membership;
 mod shared;
+mod stories;
 
 use abiding_demo_e2e::{Browser, Example, available};
 
