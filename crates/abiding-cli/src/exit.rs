@@ -22,6 +22,8 @@ pub(crate) enum Exit {
     Unsupported = 5,
     /// What lies in a store or came in is not what it should be, or the system refused something.
     Failed = 6,
+    /// The doctor found an error, and not only warnings.
+    Errors = 7,
 }
 
 /// The table of exit codes, as `--help` shows it.
@@ -34,6 +36,7 @@ Exit codes:
   4  the keys cannot be had or used
   5  the store lacks the power that this takes
   6  what was read is damaged, or the system refused something
+  7  the doctor found an error, and not only warnings
 
 Secrets are never arguments, which every user of a machine can read: keys come from a file, a
 variable or the standard input, and so does the URL of a store that holds a password.";

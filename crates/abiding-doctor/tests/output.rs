@@ -52,8 +52,9 @@ fn people_read_what_why_and_the_remedy() {
 #[test]
 fn json_has_what_people_read() {
     let json = report().to_json();
-    check("report.json", &json);
+    assert_eq!(json.lines().count(), 1);
     let json: Value = serde_json::from_str(&json).unwrap();
+    check("report.json", &format!("{json:#}\n"));
     assert_eq!(
         json["findings"].as_array().unwrap().len(),
         report().findings().len()

@@ -2,6 +2,7 @@
 
 mod completions;
 mod cookie;
+mod doctor;
 mod keys;
 
 use crate::{
@@ -16,6 +17,7 @@ pub(crate) enum Command {
     /// Show, verify and make the cookies of sessions
     #[command(subcommand)]
     Cookie(cookie::Command),
+    Doctor(doctor::Doctor),
     /// Make, look at, rotate and revoke the keys of an application
     #[command(subcommand)]
     Keys(keys::Command),
@@ -27,6 +29,7 @@ impl Command {
         match self {
             Self::Completions(command) => command.run(output),
             Self::Cookie(command) => command.run(output),
+            Self::Doctor(command) => command.run(output),
             Self::Keys(command) => command.run(output),
             Self::Man(command) => command.run(output),
         }

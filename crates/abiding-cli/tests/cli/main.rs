@@ -22,6 +22,7 @@ macro_rules! transcripts {
 }
 
 transcripts! {
+    a_configuration_is_examined: "tests/cli/doctor.md",
     cookies_are_decoded_verified_and_signed: "tests/cli/cookie.md",
     keys_are_made_rotated_and_revoked: "tests/cli/keys.md",
     whoever_asks_is_helped: "tests/cli/help.md",

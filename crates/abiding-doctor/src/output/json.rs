@@ -9,7 +9,7 @@ use crate::{
 };
 
 impl Report {
-    /// The report as a JSON object in lines.
+    /// The report as a JSON object, on one line.
     pub fn to_json(&self) -> String {
         let timeouts = self.timeouts.map(|timeouts| {
             let levels = LEVELS.iter().map(|level| {
@@ -44,7 +44,7 @@ impl Report {
                 "note": self.count(Severity::Note),
             },
         });
-        format!("{report:#}\n")
+        format!("{report}\n")
     }
 }
 

@@ -49,7 +49,10 @@ impl Facts {
         let files = files(&root);
         let mut facts = read_all(&base, &files);
         facts.is_repository = base.ancestors().any(|folder| folder.join(".git").exists());
-        facts.sources = vec![format!("{named} ({} files)", files.len())];
+        facts.sources = vec![match files.len() {
+            1 => format!("{named} (1 file)"),
+            files => format!("{named} ({files} files)"),
+        }];
         Ok(facts)
     }
 }
