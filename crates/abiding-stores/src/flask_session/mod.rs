@@ -22,6 +22,8 @@
 //! | Redis, Valkey | [`FlaskStore::redis`] | `SET prefix+sid … EX`, as `SESSION_TYPE = "redis"` |
 //! | SQLite | [`FlaskStore::sqlite`] | a row of the table `sessions`, as `SESSION_TYPE = "sqlalchemy"` |
 
+mod seen;
+
 use std::{fmt, future::Future, time::Duration};
 
 use abiding::{
@@ -34,6 +36,7 @@ use abiding::{
     },
 };
 
+use self::seen::Seen;
 #[cfg(feature = "file")]
 pub use crate::file::{Cachelib, FileShelf};
 #[cfg(feature = "memcached")]
@@ -51,6 +54,7 @@ pub use crate::sqlite::SqliteShelf;
 pub struct FlaskStore<S> {
     settings: FlaskSession,
     shelf: S,
+    seen: Seen,
 }
 
 /// One engine: bytes under names, compared and swapped. Those of this crate are all there are.
@@ -192,7 +196,12 @@ impl<S: Shelf> FlaskStore<S> {
         feature = "sqlite"
     ))]
     pub(crate) fn new(settings: FlaskSession, shelf: S) -> Self {
-        Self { settings, shelf }
+        let seen = Seen::new();
+        Self {
+            settings,
+            shelf,
+            seen,
+        }
     }
 
     #[cfg(feature = "sqlite")]
@@ -243,6 +252,12 @@ impl<S: Shelf> FlaskStore<S> {
         Ok(None)
     }
 
+    /// What was read under this very key a moment ago, in the same request most likely.
+    fn guess(&self, key: &StoreKey, now: Timestamp) -> Option<Place> {
+        let place = self.seen.take(key)?;
+        (matches!(place.row, Row::Record(_)) && place.row.ends() > now).then_some(place)
+    }
+
     fn item(&self, written: &Written) -> Result<Item> {
         let ends = match written.ends {
             Timestamp::MAX => None,
@@ -291,8 +306,14 @@ impl<S: Shelf> Store for FlaskStore<S> {
     }
 
     async fn load(&self, key: &StoreKey, now: Timestamp) -> Result<Option<Found>> {
-        let place = self.living("load", key, now).await?;
-        Ok(place.and_then(|place| place.row.into_found(place.key)))
+        let Some(place) = self.living("load", key, now).await? else {
+            return Ok(None);
+        };
+        let found = place.row.clone().into_found(place.key);
+        if place.key == *key {
+            self.seen.note(place);
+        }
+        Ok(found)
     }
 
     async fn commit(
@@ -302,8 +323,14 @@ impl<S: Shelf> Store for FlaskStore<S> {
         expect: Expect,
         now: Timestamp,
     ) -> Result<Committed> {
+        let mut guess = self.guess(key, now);
         for _ in 0..ROUNDS {
-            let Some(place) = self.living("commit", key, now).await? else {
+            let is_guess = guess.is_some();
+            let place = match guess.take() {
+                None => self.living("commit", key, now).await?,
+                guess => guess,
+            };
+            let Some(place) = place else {
                 return Ok(Committed::Gone);
             };
             let Row::Record(record) = &place.row else {
@@ -311,9 +338,15 @@ impl<S: Shelf> Store for FlaskStore<S> {
             };
             let found = Found::new(place.key, record.clone());
             if !expect.admits(found.record.version) {
+                if is_guess {
+                    continue;
+                }
                 return Ok(Committed::Stale(found));
             }
-            let new = change.apply(&found)?;
+            let new = match change.apply(&found) {
+                Err(_) if is_guess => continue,
+                new => new?,
+            };
             if let Some(written) = self.commit_to(&place, new, now).await? {
                 return Ok(Committed::Yes(written.version));
             }
@@ -327,8 +360,13 @@ impl<S: Shelf> Store for FlaskStore<S> {
         idle_deadline: Timestamp,
         now: Timestamp,
     ) -> Result<Touched> {
+        let mut guess = self.guess(key, now);
         for _ in 0..ROUNDS {
-            let Some(place) = self.living("touch", key, now).await? else {
+            let place = match guess.take() {
+                None => self.living("touch", key, now).await?,
+                guess => guess,
+            };
+            let Some(place) = place else {
                 return Ok(Touched::Gone);
             };
             let Row::Record(record) = &place.row else {
