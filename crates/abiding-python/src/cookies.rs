@@ -14,6 +14,7 @@ use pyo3::{prelude::*, types::PyDict};
 
 use crate::{
     errors::{misconfigured, raised, wrong_setting},
+    known::Known,
     values,
 };
 
@@ -113,16 +114,32 @@ impl SignedCookies {
         written.map_err(|error| raised(session.py(), &error))
     }
 
-    /// Whether the session has other values than this cookie of it, nested ones included.
-    #[pyo3(signature = (cookie, session))]
-    fn differs(&self, cookie: Option<&str>, session: &Bound<'_, PyDict>) -> PyResult<bool> {
+    /// Puts the session in this cookie into a dict; `None` where Flask begins a new one.
+    #[pyo3(signature = (cookie, into, now=None))]
+    fn open(
+        &self,
+        cookie: &str,
+        into: &Bound<'_, PyDict>,
+        now: Option<i64>,
+    ) -> PyResult<Option<CookieValues>> {
+        let read = self.codec.read(cookie, instant(now), self.max_age);
+        let session = read.map_err(|error| raised(into.py(), &error))?;
+        let known = session.map(|session| Known::read(session, into));
+        Ok(known.transpose()?.map(|known| CookieValues { known }))
+    }
+
+    /// Whether the session has other values than were in its cookie, nested ones included.
+    fn differs(
+        &self,
+        opened: Option<&CookieValues>,
+        session: &Bound<'_, PyDict>,
+    ) -> PyResult<bool> {
+        if opened.is_some_and(|opened| opened.known.are_of(session)) {
+            return Ok(false);
+        }
         let now = values::dict_from(session)?;
-        let before = match cookie {
-            Some(cookie) => self.codec.read(cookie, SystemClock.now(), Duration::MAX),
-            None => Ok(None),
-        };
-        let before = before.map_err(|error| raised(session.py(), &error))?;
-        let before = before.unwrap_or_default();
+        let before = opened.map(|opened| opened.known.dict(session.py()));
+        let before = before.transpose()?.unwrap_or_default();
         if before == now {
             return Ok(false);
         }
@@ -133,6 +150,12 @@ impl SignedCookies {
             (_, Err(error)) | (Err(error), _) => Err(raised(session.py(), &error)),
         }
     }
+}
+
+/// What was in a session's cookie.
+#[pyclass(frozen, module = "abiding._native")]
+pub(crate) struct CookieValues {
+    known: Known,
 }
 
 /// An instant that was given, in Unix seconds, or the present one.

@@ -8,7 +8,7 @@ use abiding::{
     store::AnyStore,
 };
 use abiding_stores::{
-    file::{Cachelib, FileOptions},
+    file::{Cachelib, Durability, FileOptions},
     flask_session::FlaskStore,
     memcached::MemcachedOptions,
     mysql::MysqlOptions,
@@ -113,7 +113,9 @@ impl Shared {
         let (place, settings) = (self.place.as_str(), &self.settings);
         Ok(match self.engine {
             Engine::Files => {
-                let files = FlaskStore::files(FileOptions::new(place), self.cachelib, settings)?;
+                // As durable as cachelib's own: no flush waits for the disk.
+                let options = FileOptions::new(place).durability(Durability::Process);
+                let files = FlaskStore::files(options, self.cachelib, settings)?;
                 AnyStore::of(files).sweep().build()
             }
             // The server forgets by itself.

@@ -10,6 +10,7 @@ mod errors;
 mod flask_session;
 mod house;
 mod keys;
+mod known;
 mod place;
 mod session;
 mod sessions;
@@ -20,6 +21,7 @@ use pyo3::prelude::*;
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<cookies::CookieValues>()?;
     module.add_class::<cookies::SignedCookies>()?;
     module.add_class::<session::Closing>()?;
     module.add_class::<session::Session>()?;

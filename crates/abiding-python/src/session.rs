@@ -1,17 +1,18 @@
 //! One request's session as Python holds it: values out, values in, and what to tell the browser.
 
 use std::{
-    collections::HashMap,
+    mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use abiding::{Info, compat::Value};
+use abiding::{Info, Summary};
 use pyo3::{exceptions::PyTypeError, prelude::*, types::PyDict};
 
 use crate::{
     errors::raised,
     house::House,
-    values::{self, is_immutable},
+    known::{Changes, Known},
+    values,
 };
 
 /// A visitor's session during one request.
@@ -19,20 +20,34 @@ use crate::{
 pub(crate) struct Session {
     house: Arc<House>,
     session: abiding::Session,
-    /// The values as they were fetched or put last: what is like them is no change, whatever other
-    /// requests have written since.
-    known: Mutex<HashMap<Value, Value>>,
+    known: Mutex<Known>,
+    /// What was known of it when it was fetched.
+    info: Mutex<Option<Info>>,
 }
 
 /// What to add to the response.
-#[pyclass(frozen, get_all, module = "abiding._native")]
+#[pyclass(frozen, module = "abiding._native")]
 pub(crate) struct Closing {
     /// The value of the one `Set-Cookie` header, if there is to be one.
+    #[pyo3(get)]
     set_cookie: Option<String>,
     /// Whether the response depends on the session.
+    #[pyo3(get)]
     accessed: bool,
+    /// `None` for one that nobody looked at.
+    summary: Option<Summary>,
+}
+
+#[pymethods]
+impl Closing {
     /// What was done, in words.
-    summary: String,
+    #[getter]
+    fn summary(&self) -> String {
+        match &self.summary {
+            Some(summary) => summary.to_string(),
+            None => "untouched".to_owned(),
+        }
+    }
 }
 
 impl Session {
@@ -41,62 +56,75 @@ impl Session {
             house,
             session,
             known: Mutex::default(),
+            info: Mutex::default(),
         }
     }
 
     /// Never held while Python runs.
-    fn known(&self) -> MutexGuard<'_, HashMap<Value, Value>> {
+    fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fetched(&self) -> MutexGuard<'_, Option<Info>> {
+        self.info.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[pymethods]
 impl Session {
-    /// Fetches the session: its values, and what is known of it, or `None` if there is no session.
-    fn load<'py>(
-        &self,
-        py: Python<'py>,
-    ) -> PyResult<(Bound<'py, PyDict>, Option<Bound<'py, PyDict>>)> {
+    /// Fetches the session into a dict: whether there is one, and whether its cookie outlives the browser.
+    fn load(&self, py: Python<'_>, into: &Bound<'_, PyDict>) -> PyResult<(bool, bool)> {
         let session = &self.session;
-        let read = async { Ok((session.info().await?, session.dict().await?)) };
+        let read = async { Ok((session.info().await?, session.spelled().await?)) };
         let (info, pairs) = self.house.wait(py, read)?;
-        let dict = values::dict_to(py, &pairs)?;
-        let info = info.as_ref().map(|info| info_dict(py, info)).transpose()?;
-        *self.known() = pairs.into_pairs().into_iter().collect();
-        Ok((dict, info))
+        let known = Known::fetched(pairs, into)?;
+        *self.known() = known;
+        let persistent = info.as_ref().is_some_and(|info| info.persistent);
+        let mut fetched = self.fetched();
+        *fetched = info;
+        Ok((fetched.is_some(), persistent))
     }
 
-    /// Takes over what became of the values: `before` as they were fetched, `now` as they are. Values
-    /// that are equal are no change.
+    /// What was known of the session when it was fetched; `None` if there was none.
+    fn info<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let info = self.fetched().clone();
+        info.map(|info| info_dict(py, &info)).transpose()
+    }
+
+    /// Takes over what became of the values that were fetched. Values that are equal are no change, and the one
+    /// at `beside` is none of them.
     fn put(
         &self,
         py: Python<'_>,
-        before: &Bound<'_, PyDict>,
         now: &Bound<'_, PyDict>,
+        beside: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        for (key, value) in now.iter() {
-            let known = before.get_item(&key)?;
-            if known.is_some_and(|known| known.is(&value) && is_immutable(&value)) {
-                continue;
-            }
-            let value = values::from(&key, &value)?;
-            let key = values::key_from(&key)?;
-            if self.known().get(&key) == Some(&value) {
-                continue;
-            }
-            let inserted = self.session.insert_value(&key, &value);
+        // Taken away meanwhile: Python may run.
+        let mut known = mem::take(&mut *self.known());
+        let changes = known.changes(now, beside);
+        *self.known() = known;
+        let Changes { set, removed } = changes?;
+        for (key, value) in &set {
+            let inserted = self.session.insert_value(key, value);
             inserted.map_err(|error| raised(py, &error))?;
-            self.known().insert(key, value);
         }
-        for key in before.keys() {
-            if !now.contains(&key)? {
-                let key = values::key_from(&key)?;
-                let removed = self.session.remove_value(&key);
-                removed.map_err(|error| raised(py, &error))?;
-                self.known().remove(&key);
-            }
+        for key in &removed {
+            let removed = self.session.remove_value(key);
+            removed.map_err(|error| raised(py, &error))?;
         }
         Ok(())
+    }
+
+    /// `put`, and then `close`.
+    fn settle(
+        &self,
+        py: Python<'_>,
+        now: &Bound<'_, PyDict>,
+        beside: &Bound<'_, PyAny>,
+        failed: bool,
+    ) -> PyResult<Closing> {
+        self.put(py, now, beside)?;
+        self.close(py, failed)
     }
 
     /// Takes all values away; the session itself goes on.
@@ -144,7 +172,7 @@ impl Session {
             self.house.wait(py, swap)?;
             match met {
                 None => {
-                    self.known().insert(name, value);
+                    self.known().note(name, value, key, &new);
                     return Ok(new);
                 }
                 Some(current) => known = current,
@@ -186,7 +214,7 @@ impl Session {
             return Ok(Closing {
                 set_cookie: None,
                 accessed: false,
-                summary: "untouched".to_owned(),
+                summary: None,
             });
         }
         let closing = match manager.close_at_once(&self.session) {
@@ -196,7 +224,7 @@ impl Session {
         Ok(Closing {
             set_cookie: closing.set_cookie.as_deref().cloned(),
             accessed: closing.accessed,
-            summary: closing.summary.to_string(),
+            summary: Some(closing.summary),
         })
     }
 

@@ -65,6 +65,8 @@ pub use ledger::Ledger;
 pub use manager::{ClientSideBuilder, Closing, Manager, ManagerBuilder, Profile, Summary};
 pub use record::{Found, Record, SubjectKey, Version};
 pub use rejection::Rejection;
+#[cfg(feature = "flask")]
+pub use session::Spelled;
 pub use session::{Flash, Info, Session, Standing, Typed};
 #[cfg(feature = "flask")]
 pub use store::flask_session::FlaskSession;

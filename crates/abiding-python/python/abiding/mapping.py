@@ -11,7 +11,6 @@ from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, M
 from typing import Any, TypeVar, overload
 
 from abiding import _native
-from abiding.info import Info
 
 _T = TypeVar("_T")
 _MISSING: Any = object()
@@ -23,15 +22,20 @@ class SessionDict(dict[str, Any]):
     #: Whether a key was set or removed. Setting it by hand is not needed, and does no harm.
     modified: bool = False
 
+    #: The key of a pair that is no value of the session, if there is one.
+    _beside: str | None = None
+
+    # Of the class, so that a request that does not look at its session sets none of them.
+    _accessed = False
+    _failure: Exception | None = None
+    #: Whether the values are there.
+    _loaded = False
+    _session: _native.Session | None = None
+    #: Whether a session was there to be fetched.
+    _stored = False
+
     def __init__(self, open: Callable[[], _native.Session]) -> None:
-        super().__init__()
         self._open = open
-        self._native: _native.Session | None = None
-        self._info: Info | None = None
-        self._failure: Exception | None = None
-        self._accessed = False
-        #: The values as they were fetched.
-        self._base: dict[str, Any] | None = None
 
     # -- what a session is besides a dict --------------------------------------------------------------
 
@@ -46,7 +50,7 @@ class SessionDict(dict[str, Any]):
 
     @accessed.setter
     def accessed(self, accessed: bool) -> None:
-        if accessed:
+        if accessed and not self._loaded:
             self._look()
         self._accessed = accessed
 
@@ -54,7 +58,7 @@ class SessionDict(dict[str, Any]):
     def new(self) -> bool:
         """Whether nothing is stored yet for this visitor."""
         self._look()
-        return self._info is None
+        return not self._stored
 
     @property
     def sid(self) -> str | None:
@@ -63,13 +67,15 @@ class SessionDict(dict[str, Any]):
         The id itself is the visitor's secret and is nowhere to be had. ``None`` until the session was stored.
         """
         self._look()
-        return self._info["handle"] if self._info else None
+        info = self._handle().info()
+        return info["handle"] if info else None
 
     @property
     def subject(self) -> str | None:
         """Who is signed in, as another host or a stored sign-in says."""
         self._look()
-        return self._info["subject"] if self._info else None
+        info = self._handle().info()
+        return info["subject"] if info else None
 
     def regenerate(self) -> None:
         """Takes a new id when the response is sent, and keeps the values.
@@ -87,48 +93,44 @@ class SessionDict(dict[str, Any]):
 
     # -- fetching and settling -------------------------------------------------------------------------
 
-    def _ask(self, act: Callable[[], _T]) -> _T:
+    def _ask(self, act: Callable[..., _T], *arguments: Any) -> _T:
         """Every call that may wait for the store goes through here."""
-        return act()
+        return act(*arguments)
 
     def _handle(self) -> _native.Session:
-        if self._native is None:
-            self._native = self._open()
-        return self._native
+        if self._session is None:
+            self._session = self._open()
+        return self._session
 
     def _look(self) -> None:
-        if self._base is None:
-            self._accessed = True
-            if self._failure is not None:
-                # Waited for once; whoever looks again learns the same.
-                raise self._failure
-            try:
-                values, info = self._ask(lambda: self._handle().load())
-            except Exception as failure:
-                self._failure = failure
-                raise
-            self._base, self._info = values, info
-            super().update(values)
-            self._fetched()
+        if self._loaded:
+            return
+        self._accessed = True
+        if self._failure is not None:
+            # Waited for once; whoever looks again learns the same.
+            raise self._failure
+        try:
+            self._stored, persistent = self._ask(self._fetch)
+        except Exception as failure:
+            self._failure = failure
+            raise
+        self._loaded = True
+        self._fetched(persistent)
 
-    def _fetched(self) -> None:
+    def _fetch(self) -> tuple[bool, bool]:
+        return self._handle().load(self)
+
+    def _fetched(self, persistent: bool) -> None:
         """For subclasses: the values have just come."""
 
-    def _values(self) -> dict[str, Any]:
-        """The values to be stored."""
-        return self
-
     def _put(self) -> None:
-        values = self._values()
-        self._handle().put(self._base or {}, values)
-        self._base = dict.copy(values)
+        self._handle().put(self, self._beside)
 
     def settle(self, failed: bool) -> _native.Closing | None:
         """Stores what changed, and says what to tell the browser; ``None`` if nobody looked."""
-        if self._base is None:
+        if not self._loaded:
             return None
-        self._put()
-        return self._handle().close(failed)
+        return self._handle().settle(self, self._beside, failed)
 
     # -- dict ------------------------------------------------------------------------------------------
 
@@ -143,56 +145,64 @@ class SessionDict(dict[str, Any]):
 
         With one mapping, or keywords, it is ``dict.update``.
         """
-        self._look()
+        if not self._loaded:
+            self._look()
         if len(args) == 2 and callable(args[1]):
             key, function = args
             # What was set before goes along.
             self._ask(self._put)
-            value = self._ask(lambda: self._handle().update(key, function))
-            super().__setitem__(key, value)
-            assert self._base is not None
-            self._base[key] = value
+            value = self._ask(self._handle().update, key, function)
+            dict.__setitem__(self, key, value)
             return value
         self.modified = True
-        return super().update(*args, **more)
+        return dict.update(self, *args, **more)
 
     def __getitem__(self, key: str) -> Any:
-        self._look()
-        return super().__getitem__(key)
+        if not self._loaded:
+            self._look()
+        return dict.__getitem__(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self._look()
+        if not self._loaded:
+            self._look()
         self.modified = True
-        super().__setitem__(key, value)
+        dict.__setitem__(self, key, value)
 
     def __delitem__(self, key: str) -> None:
-        self._look()
-        super().__delitem__(key)
+        if not self._loaded:
+            self._look()
+        dict.__delitem__(self, key)
         self.modified = True
 
     def __contains__(self, key: object) -> bool:
-        self._look()
-        return super().__contains__(key)
+        if not self._loaded:
+            self._look()
+        return dict.__contains__(self, key)
 
     def __iter__(self) -> Iterator[str]:
-        self._look()
-        return super().__iter__()
+        if not self._loaded:
+            self._look()
+        return dict.__iter__(self)
 
     def __reversed__(self) -> Iterator[str]:
-        self._look()
-        return super().__reversed__()
+        if not self._loaded:
+            self._look()
+        return dict.__reversed__(self)
 
     def __len__(self) -> int:
-        self._look()
-        return super().__len__()
+        if not self._loaded:
+            self._look()
+        return dict.__len__(self)
 
     def __eq__(self, other: object) -> bool:
-        self._look()
-        return super().__eq__(other)
+        if not self._loaded:
+            self._look()
+        return dict.__eq__(self, other)
 
     def __ne__(self, other: object) -> bool:
-        self._look()
-        return super().__ne__(other)
+        if not self._loaded:
+            self._look()
+        return dict.__ne__(self, other)
 
     def __or__(self, other: Any) -> dict[Any, Any]:
         return {**self, **other}
@@ -206,55 +216,64 @@ class SessionDict(dict[str, Any]):
 
     def __repr__(self) -> str:
         # Not the values: a session that is logged by accident shows nobody's data.
-        state = "not looked at" if self._base is None else f"keys {sorted(map(str, super().keys()))}"
+        state = "not looked at" if not self._loaded else f"keys {sorted(map(str, dict.keys(self)))}"
         return f"<{type(self).__name__}: {state}>"
 
     def get(self, key: str, default: Any = None) -> Any:
         """As in ``dict``."""
-        self._look()
-        return super().get(key, default)
+        if not self._loaded:
+            self._look()
+        return dict.get(self, key, default)
 
     def keys(self) -> KeysView[str]:  # type: ignore[override]
         """As in ``dict``."""
-        self._look()
-        return super().keys()
+        if not self._loaded:
+            self._look()
+        return dict.keys(self)
 
     def items(self) -> ItemsView[str, Any]:  # type: ignore[override]
         """As in ``dict``."""
-        self._look()
-        return super().items()
+        if not self._loaded:
+            self._look()
+        return dict.items(self)
 
     def values(self) -> ValuesView[Any]:  # type: ignore[override]
         """As in ``dict``."""
-        self._look()
-        return super().values()
+        if not self._loaded:
+            self._look()
+        return dict.values(self)
 
     def copy(self) -> dict[str, Any]:
         """As in ``dict``: the values without the session."""
-        self._look()
+        if not self._loaded:
+            self._look()
         return dict(self)
 
     def pop(self, key: str, default: Any = _MISSING) -> Any:
         """As in ``dict``."""
-        self._look()
-        self.modified = self.modified or super().__contains__(key)
-        return super().pop(key) if default is _MISSING else super().pop(key, default)
+        if not self._loaded:
+            self._look()
+        self.modified = self.modified or dict.__contains__(self, key)
+        return dict.pop(self, key) if default is _MISSING else dict.pop(self, key, default)
 
     def popitem(self) -> tuple[str, Any]:
         """As in ``dict``."""
-        self._look()
-        item = super().popitem()
+        if not self._loaded:
+            self._look()
+        item = dict.popitem(self)
         self.modified = True
         return item
 
     def setdefault(self, key: str, default: Any = None) -> Any:
         """As in ``dict``."""
-        self._look()
-        self.modified = self.modified or not super().__contains__(key)
-        return super().setdefault(key, default)
+        if not self._loaded:
+            self._look()
+        self.modified = self.modified or not dict.__contains__(self, key)
+        return dict.setdefault(self, key, default)
 
     def clear(self) -> None:
         """As in ``dict``. A session that is empty when the response is sent has ended."""
-        self._look()
+        if not self._loaded:
+            self._look()
         self.modified = True
-        super().clear()
+        dict.clear(self)

@@ -5,11 +5,15 @@
 //! its type.
 
 mod from_python;
+mod shade;
 mod to_python;
+
+pub(crate) use shade::Shade;
 
 use abiding::compat::{Dict, Value};
 use pyo3::{
     prelude::*,
+    sync::PyOnceLock,
     types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyString},
 };
 
@@ -26,6 +30,20 @@ pub(crate) fn key_from(key: &Bound<'_, PyAny>) -> PyResult<Value> {
 /// The Python object that has this value.
 pub(crate) fn to<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
     to_python::value(py, value)
+}
+
+/// The object that this JSON says, as Python's own reader reads it; nothing if that refuses it.
+pub(crate) fn of_json<'py>(py: Python<'py>, json: &str) -> Option<Bound<'py, PyAny>> {
+    static SCAN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let scan = SCAN.get_or_try_init(py, || -> PyResult<_> {
+        let decoder = py.import("json")?.getattr("JSONDecoder")?.call0()?;
+        Ok(decoder.getattr("scan_once")?.unbind())
+    });
+    let read = scan.ok()?.bind(py).call1((json, 0)).ok()?;
+    let (object, end): (Bound<'py, PyAny>, usize) = read.extract().ok()?;
+    // It counts characters, and stops where something else follows.
+    let is_whole = end == json.len() || end == json.chars().count();
+    is_whole.then_some(object)
 }
 
 /// A whole session, as Flask's cookie holds it.

@@ -19,6 +19,8 @@ use std::{
 
 pub use flash::Flash;
 pub use info::Info;
+#[cfg(feature = "flask")]
+pub use python::Spelled;
 use serde::{Serialize, de::DeserializeOwned};
 pub use typed::Typed;
 use zeroize::Zeroizing;

@@ -9,6 +9,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     manager::dict_of,
     session::lock,
+    store::flask_session::unfold,
 };
 
 impl Session {
@@ -19,6 +20,19 @@ impl Session {
     pub async fn dict(&self) -> Result<Dict> {
         self.read().await?;
         dict_of(lock(&self.desk).state.entries())
+    }
+
+    /// All pairs of the session as they are spelled in it, for hosts that have a reader of JSON of their own.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn spelled(&self) -> Result<Vec<Spelled>> {
+        self.read().await?;
+        let desk = lock(&self.desk);
+        let entries = desk.state.entries();
+        Ok(entries
+            .map(|(name, json)| Spelled::new(name, json))
+            .collect())
     }
 
     /// Sets a pair, as [`insert`](Self::insert) does: fetches nothing, and an equal value is no change.
@@ -59,6 +73,38 @@ impl Session {
             new.as_ref().map(frame::write).transpose()
         })
         .await
+    }
+}
+
+/// A pair of a session as it is spelled there.
+#[derive(Clone, Debug)]
+pub struct Spelled {
+    name: Box<str>,
+    json: Box<[u8]>,
+}
+
+impl Spelled {
+    fn new(name: &str, json: &[u8]) -> Self {
+        let (name, json) = (name.into(), json.into());
+        Self { name, json }
+    }
+
+    /// The key and its value as JSON, where JSON alone says all there is to say: the key is a text, and nothing
+    /// in the value has a type that JSON lacks.
+    pub fn plain(&self) -> Option<(&str, &str)> {
+        let is_plain = !self.name.starts_with('\u{1}') && !frame::looks_tagged(&self.json);
+        let json = std::str::from_utf8(&self.json).ok()?;
+        is_plain.then_some((&self.name, json))
+    }
+
+    /// The pair, or those that have one name because theirs are too long.
+    ///
+    /// # Errors
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) for what is no spelling of a value.
+    pub fn read(&self) -> Result<Vec<(Value, Value)>> {
+        let mut pairs = Vec::new();
+        unfold(&self.name, &self.json, &mut pairs)?;
+        Ok(pairs)
     }
 }
 

@@ -6,6 +6,7 @@ was changed in Python, the serializer or the digest beyond the ones Flask has, g
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, session_json_serializer
@@ -18,14 +19,14 @@ if TYPE_CHECKING:
     from flask import Flask, Request, Response
     from flask.sessions import SessionMixin
 
-#: Types whose values nobody can change from within.
-_IMMUTABLE = (str, int, float, bool, bytes, type(None))
+#: What a signed cookie is made of. Whatever else is there is left to Werkzeug to read.
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]*").fullmatch
 
 
 class SignedCookieSession(SecureCookieSession):
     """What ``flask.session`` is. A nested change counts as one."""
 
-    _cookie: str | None = None
+    _opened: _native.CookieValues | None = None
 
 
 class SignedCookieSessionInterface(SecureCookieSessionInterface):
@@ -35,32 +36,51 @@ class SignedCookieSessionInterface(SecureCookieSessionInterface):
 
     def __init__(self) -> None:
         self._codecs: dict[Any, _native.SignedCookies] = {}
+        self._cookies: dict[str, Any] = {}
+        #: The settings of the last request, and their codec.
+        self._last: tuple[Any, _native.SignedCookies | None] = ((), None)
         self._templates: dict[Any, tuple[str, str, str]] = {}
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         codec = self._codec(app)
         if codec is None:
             return super().open_session(app, request)
-        cookie = request.cookies.get(self.get_cookie_name(app))
-        values = codec.read(cookie, self._now()) if cookie else None
-        session = self.session_class(values)
-        session._cookie = cookie if values is not None else None
+        session = self.session_class()
+        cookie = self._find(request, self.get_cookie_name(app))
+        if cookie:
+            session._opened = codec.open(cookie, session, self._now())
         return session
+
+    def _find(self, request: Request, name: str) -> str | None:
+        """The first cookie of the name, without having all the others read."""
+        header = request.environ.get("HTTP_COOKIE")
+        if not header:
+            return None
+        search = self._cookies.get(name)
+        if search is None:
+            search = re.compile(rf"(?:^|;)\s*{re.escape(name)}\s*=\s*([^;]*)").search
+            self._cookies[name] = search
+        found = search(header)
+        if found is None:
+            return None
+        value: str = found[1].rstrip()
+        return value if _PLAIN(value) else request.cookies.get(name)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         codec = self._codec(app)
         if codec is None or not isinstance(session, SignedCookieSession):
             super().save_session(app, session, response)
             return
+        headers = response.headers
         if session.accessed:
-            response.vary.add("Cookie")
-            if not session.modified and self._changed_within(codec, session):
+            _vary(response)
+            if not session.modified and codec.differs(session._opened, session):
                 session.modified = True
         if not session:
             if session.modified:
                 before, _, after = self._template(app, removes=True)
-                response.headers.add("Set-Cookie", before + after)
-                response.vary.add("Cookie")
+                headers.add("Set-Cookie", before + after)
+                _vary(response)
             return
         if not self.should_set_cookie(app, session):
             return
@@ -72,17 +92,12 @@ class SignedCookieSessionInterface(SecureCookieSessionInterface):
         if response.max_cookie_size and len(cookie) > response.max_cookie_size:
             # Werkzeug's own words of warning.
             self._spell(app, value, expires=expiry or None, max_size=response.max_cookie_size)
-        response.headers.add("Set-Cookie", cookie)
-        response.vary.add("Cookie")
+        headers.add("Set-Cookie", cookie)
+        _vary(response)
 
     def _now(self) -> int | None:
         """Unix seconds, for tests; the clock of the core otherwise."""
         return None
-
-    def _changed_within(self, codec: _native.SignedCookies, session: SignedCookieSession) -> bool:
-        if all(isinstance(value, _IMMUTABLE) for value in dict.values(session)):
-            return False
-        return codec.differs(session._cookie, session)
 
     def _codec(self, app: Flask) -> _native.SignedCookies | None:
         """The codec for the settings of the moment; ``None`` where Flask has to see to it itself."""
@@ -104,6 +119,9 @@ class SignedCookieSessionInterface(SecureCookieSessionInterface):
             self.digest_method,
             getattr(app.json, "sort_keys", True),
         )
+        last = self._last
+        if key == last[0]:
+            return last[1]
         codec = self._codecs.get(key)
         if codec is None:
             codec = self._codecs[key] = _native.SignedCookies(
@@ -117,6 +135,7 @@ class SignedCookieSessionInterface(SecureCookieSessionInterface):
             # Settings that change at every request would otherwise fill the memory.
             for old in list(self._codecs)[:-8]:
                 del self._codecs[old]
+        self._last = (key, codec)
         return codec
 
     def _template(self, app: Flask, expires: bool = False, removes: bool = False) -> tuple[str, str, str]:
@@ -153,3 +172,12 @@ class SignedCookieSessionInterface(SecureCookieSessionInterface):
         if hasattr(self, "get_cookie_partitioned"):
             attributes["partitioned"] = self.get_cookie_partitioned(app)
         return attributes
+
+
+def _vary(response: Response) -> None:
+    """Says that the response depends on the cookies."""
+    # Looked through: to ask for a header that is not there costs an exception.
+    if any(name.lower() == "vary" for name, _ in response.headers):
+        response.vary.add("Cookie")
+    else:
+        response.headers.add("Vary", "Cookie")

@@ -46,10 +46,10 @@ class SessionEnded(GoneError, Conflict):
         return f"{self.code} {self.name}: {self.args[0]}"
 
 
-def asked(act: Callable[[], _T]) -> _T:
+def asked(act: Callable[..., _T], *arguments: Any) -> _T:
     """Does it, with failures as HTTP exceptions."""
     try:
-        return act()
+        return act(*arguments)
     except (SessionUnavailable, SessionEnded):
         raise
     except GoneError as error:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask.sessions import SessionInterface, SessionMixin
 
 from abiding import _native
-from abiding.errors import AbidingError
 from abiding.flask import config
 from abiding.flask.failures import SessionEnded, SessionUnavailable, answer_instead, asked
 from abiding.mapping import SessionDict
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
+#: Where Flask keeps whether the cookie outlives the browser.
+PERMANENT = "_permanent"
+
 
 class ServerSideSession(SessionDict, SessionMixin):
     """What ``flask.session`` is: a dict, fetched when the request first looks at it."""
@@ -26,29 +29,28 @@ class ServerSideSession(SessionDict, SessionMixin):
     accessed = SessionDict.accessed
     new = SessionDict.new
 
+    _beside = PERMANENT
+    _settled = False
+
     def __init__(self, interface: ServerSideSessionInterface, cookie_header: bytes | None) -> None:
-        super().__init__(lambda: interface.sessions.open(cookie_header))
+        super().__init__(partial(interface.sessions.open, cookie_header))
         self._interface = interface
-        self._settled = False
 
     def __bool__(self) -> bool:
         # As in Flask-Session: how long it lasts is nothing that the application put there.
-        self._look()
-        return len(self) > ("_permanent" in self)
+        if not self._loaded:
+            self._look()
+        return dict.__len__(self) > dict.__contains__(self, PERMANENT)
 
-    def _ask(self, act: Callable[[], _T]) -> _T:
-        return asked(act)
+    def _ask(self, act: Callable[..., _T], *arguments: Any) -> _T:
+        return asked(act, *arguments)
 
-    def _fetched(self) -> None:
+    def _fetched(self, persistent: bool) -> None:
         # Flask keeps it among the values; the core keeps it beside them, for every host alike.
-        persistent = self._info["persistent"] if self._info else self._interface.permanent
-        if persistent:
-            dict.__setitem__(self, "_permanent", True)
-
-    def _values(self) -> dict[str, Any]:
-        values = dict.copy(self)
-        values.pop("_permanent", None)
-        return values
+        self._was_persistent = persistent
+        self._was_subject = dict.get(self, self._interface.subject_key)
+        if persistent or (not self._stored and self._interface.permanent):
+            dict.__setitem__(self, PERMANENT, True)
 
     def login(self, subject: str) -> None:
         """Signs somebody in: takes a new id, and lets ``flask abiding revoke`` find the session.
@@ -60,33 +62,29 @@ class ServerSideSession(SessionDict, SessionMixin):
         self._handle().login(subject)
 
     def settle(self, failed: bool) -> _native.Closing | None:
-        if self._base is None or self._settled:
+        if not self._loaded or self._settled:
             # Flask settles the answer to a failure as well; it has nothing to store.
             return None
         self._settled = True
-        return asked(lambda: self._settle(failed))
+        return asked(self._settle, failed)
 
     def _settle(self, failed: bool) -> _native.Closing:
-        native, base = self._handle(), self._base or {}
-        stored = self._info is not None
-        if not self and self.modified:
-            native.logout()
-            return native.close(failed)
-        if self:
-            persistent = bool(dict.get(self, "_permanent", False))
-            known = self._info["persistent"] if self._info else False
-            if persistent != known:
-                native.set_persistent(persistent)
-            key = self._interface.subject_key
-            before, now = base.get(key), dict.get(self, key)
-            if now is not None and now != before:
-                native.login(str(now))
-            elif now is None and before is not None and stored:
-                # Signed out: what is left, a farewell message say, is a session of its own.
+        native = self._handle()
+        if not self:
+            if self.modified:
                 native.logout()
-                self._base = {}
-        self._put()
-        return native.close(failed)
+                return native.close(failed)
+            return native.settle(self, PERMANENT, failed)
+        persistent = bool(dict.get(self, PERMANENT, False))
+        if persistent != self._was_persistent:
+            native.set_persistent(persistent)
+        before, now = self._was_subject, dict.get(self, self._interface.subject_key)
+        if now is not None and now != before:
+            native.login(str(now))
+        elif now is None and before is not None and self._stored:
+            # Signed out: what is left, a farewell message say, is a session of its own.
+            native.logout()
+        return native.settle(self, PERMANENT, failed)
 
 
 class ServerSideSessionInterface(SessionInterface):
@@ -115,8 +113,8 @@ class ServerSideSessionInterface(SessionInterface):
     def save_session(  # type: ignore[override]
         self, app: Flask, session: ServerSideSession, response: Response
     ) -> None:
-        if session.accessed:
-            response.vary.add("Cookie")
+        if not session.accessed:
+            return
         try:
             closing = session.settle(response.status_code >= 500)
         except (SessionEnded, SessionUnavailable) as failure:
@@ -126,13 +124,18 @@ class ServerSideSessionInterface(SessionInterface):
             if cookie:
                 response.headers.add("Set-Cookie", cookie)
             return
-        except AbidingError:
-            raise
+        headers = response.headers
+        # Looked through once: to ask for a header that is not there costs an exception each.
+        named = {name.lower() for name, _ in headers}
+        if "vary" in named:
+            response.vary.add("Cookie")
+        else:
+            headers.add("Vary", "Cookie")
         if closing is None:
             return
-        if closing.set_cookie:
-            response.vary.add("Cookie")
-            response.headers.add("Set-Cookie", closing.set_cookie)
+        cookie = closing.set_cookie
+        if cookie:
+            headers.add("Set-Cookie", cookie)
         # Whoever keeps answers for others must not keep this one, unless the application said otherwise.
-        if "Cache-Control" not in response.headers:
-            response.headers["Cache-Control"] = "no-store" if closing.set_cookie else "private"
+        if "cache-control" not in named:
+            headers.add("Cache-Control", "no-store" if cookie else "private")
