@@ -38,6 +38,8 @@ pub(crate) struct Settings {
     table: String,
     /// Whether files are named as cachelib 0.16 and later names them.
     sha256: bool,
+    /// Whether each use prolongs a session, and not only what is written.
+    slide: bool,
 }
 
 /// A place that Flask-Session's applications share.
@@ -87,6 +89,7 @@ impl Settings {
             .prefix(&self.prefix)
             .lifetime(lifetime)
             .permanent(self.permanent)
+            .refresh_each_request(self.slide)
             .id_length(self.id_length)
             .format(format)
             .table(&self.table);

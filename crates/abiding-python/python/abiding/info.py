@@ -58,3 +58,5 @@ class FlaskSessionSettings(TypedDict):
     table: str
     #: Whether files are named as cachelib 0.16 and later names them.
     sha256: bool
+    #: Whether each use prolongs a session, and not only what is written.
+    slide: bool

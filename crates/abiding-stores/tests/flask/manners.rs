@@ -84,6 +84,8 @@ async fn all<E: Engine>(engine: impl Fn() -> Option<E>) {
     a_use_prolongs_the_session_without_writing_it(&house).await;
     let Some(second) = engine() else { return };
     ids_are_signed_by_every_key_of_the_application(second).await;
+    let Some(third) = engine() else { return };
+    only_a_write_prolongs_a_session_that_is_not_to_be_refreshed(third).await;
 }
 
 /// Fixation: whoever makes up an id, or keeps one of a session that is over, gets another.
@@ -253,6 +255,26 @@ async fn a_use_prolongs_the_session_without_writing_it<E: Engine>(house: &House<
         .await;
     assert_eq!(browser.summary, "read 1, store: nothing, cookie: nothing");
     house.clock.set(NOW);
+}
+
+async fn only_a_write_prolongs_a_session_that_is_not_to_be_refreshed<E: Engine>(engine: E) {
+    let house = House::new(engine, settings().refresh_each_request(false)).await;
+    let mut browser = Browser::new(&house.manager);
+    let write = async |session: &abiding::Session| session.insert("a", &1).unwrap();
+    browser.request(write).await;
+    let name = format!("session:{}", browser.cookie.clone().unwrap());
+    let (bytes, _) = house.engine.peek(&name, NOW).unwrap();
+    house.engine.poke(&name, &bytes, HOUR / 6, NOW);
+    browser
+        .request(async |session| session.get::<i32>("a").await.unwrap())
+        .await;
+    assert_eq!(browser.summary, "read 1, store: nothing, cookie: nothing");
+    assert_eq!(browser.set_cookie, None);
+    let other = async |session: &abiding::Session| session.insert("b", &2).unwrap();
+    browser.request(other).await;
+    let (_, left) = house.engine.peek(&name, NOW).unwrap();
+    assert!(HOUR - left < Duration::from_secs(60), "{left:?}");
+    assert!(browser.set_cookie.is_some());
 }
 
 async fn ids_are_signed_by_every_key_of_the_application<E: Engine>(engine: E) {

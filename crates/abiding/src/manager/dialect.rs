@@ -313,11 +313,19 @@ fn rejection(refusal: crate::compat::signer::Refusal) -> Rejection {
 
 impl Profile {
     /// As Flask and Flask-Session have it: the cookie `session` with Flask's attributes, and a lifetime
-    /// that begins anew with each use and has no other end.
+    /// that begins anew with each use, or each write, and has no other end.
     pub(super) fn flask(session: &FlaskSession) -> Result<Self, ConfigError> {
+        let idle = session.idle_timeout();
+        let expiry = match session.refreshes() {
+            true => Expiry::sliding(idle),
+            // The longest threshold there can be: no use is written down, only what is written anyway.
+            false => {
+                Expiry::sliding(idle).touch_after(idle.saturating_sub(Duration::from_millis(1)))
+            }
+        };
         Ok(Self {
             cookie: CookieSpec::flask("session")?,
-            expiry: Expiry::sliding(session.idle_timeout()),
+            expiry,
             ..Self::native()?
         })
     }

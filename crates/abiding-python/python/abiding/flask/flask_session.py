@@ -47,6 +47,7 @@ def settings(app: Flask, kind: str, secrets: list[bytes]) -> FlaskSessionSetting
         "format": str(config.get("SESSION_SERIALIZATION_FORMAT", "msgpack")),
         "table": str(config.get("SESSION_SQLALCHEMY_TABLE", "sessions")),
         "sha256": _cachelib_names_by_sha256(),
+        "slide": bool(config.get("SESSION_REFRESH_EACH_REQUEST", True)),
     }
 
 

@@ -34,6 +34,7 @@ struct Settings {
     id_bytes: u8,
     format: Option<Format>,
     table: Box<str>,
+    refreshes: bool,
 }
 
 impl FlaskSession {
@@ -47,6 +48,7 @@ impl FlaskSession {
             id_bytes: 32,
             format: Some(Format::default()),
             table: layout::DEFAULT_TABLE.into(),
+            refreshes: true,
         }))
     }
 
@@ -75,6 +77,12 @@ impl FlaskSession {
     /// `SESSION_PERMANENT`: whether the cookie of a new session outlives the browser.
     pub fn permanent(self, permanent: bool) -> Self {
         self.with(|settings| settings.permanent = permanent)
+    }
+
+    /// `SESSION_REFRESH_EACH_REQUEST`: whether each use prolongs a session, as it does unless told otherwise, or only
+    /// what is written.
+    pub fn refresh_each_request(self, refreshes: bool) -> Self {
+        self.with(|settings| settings.refreshes = refreshes)
     }
 
     /// `SESSION_ID_LENGTH`: of how many random bytes an id is made, 16 to 64. Ids of other lengths,
@@ -147,6 +155,10 @@ impl FlaskSession {
         self.0.permanent
     }
 
+    pub(crate) fn refreshes(&self) -> bool {
+        self.0.refreshes
+    }
+
     pub(crate) fn id_bytes(&self) -> u8 {
         self.0.id_bytes
     }
@@ -184,6 +196,7 @@ impl fmt::Debug for FlaskSession {
             .field("id_length", &self.0.id_bytes)
             .field("format", &self.0.format)
             .field("table", &self.0.table)
+            .field("refresh_each_request", &self.0.refreshes)
             .finish()
     }
 }
