@@ -158,8 +158,8 @@ def status(path: str) -> str:
 def gunicorn(
     target: str, folder: Path, *arguments: str, log: Path | None = None, **environment: str
 ) -> Iterator[str]:
-    """An application in this folder under gunicorn, 2 workers of 8 threads: its base URL. What it says goes to
-    a file there, or in the folder `log`."""
+    """An application in this folder under gunicorn, 2 workers of 8 threads: its base URL. What it says
+    goes to a file there, or in the folder `log`."""
     port = free_port()
     log = (log or folder) / "gunicorn.log"
     command = [
