@@ -189,6 +189,10 @@ impl Known {
         }
     }
 
+    pub(crate) fn forget(&mut self, key: &Value) {
+        self.0.retain(|pair| pair.key != *key);
+    }
+
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }

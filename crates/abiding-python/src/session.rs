@@ -5,8 +5,12 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use abiding::{Info, Summary};
-use pyo3::{exceptions::PyTypeError, prelude::*, types::PyDict};
+use abiding::{Info, Summary, compat::Value};
+use pyo3::{
+    exceptions::PyTypeError,
+    prelude::*,
+    types::{PyDict, PyList},
+};
 
 use crate::{
     errors::raised,
@@ -125,6 +129,51 @@ impl Session {
     ) -> PyResult<Closing> {
         self.put(py, now, beside)?;
         self.close(py, failed)
+    }
+
+    /// Stores at once what was done to the list at `key`: others may add to it and take from it at the same time. `before`
+    /// is the list as it was fetched; `now` begins with it, or has nothing of it any more.
+    fn merge(
+        &self,
+        py: Python<'_>,
+        key: &Bound<'_, PyAny>,
+        before: &Bound<'_, PyList>,
+        now: Option<&Bound<'_, PyList>>,
+    ) -> PyResult<()> {
+        let list = |list: &Bound<'_, PyList>| -> PyResult<Vec<Value>> {
+            match values::from(key, list.as_any())? {
+                Value::List(items) => Ok(items),
+                _ => Ok(Vec::new()),
+            }
+        };
+        let name = values::key_from(key)?;
+        let (before, new) = (
+            list(before)?,
+            now.map(list).transpose()?.unwrap_or_default(),
+        );
+        let (taken, added) = match new.strip_prefix(&*before) {
+            Some(added) => (&[][..], added),
+            None => (&*before, &*new),
+        };
+        let merge = self.session.update_value(&name, |current| {
+            let mut merged = match current {
+                Some(Value::List(items)) => items,
+                _ => Vec::new(),
+            };
+            match merged.strip_prefix(taken) {
+                Some(others) => merged = others.to_vec(),
+                None => merged.retain(|item| !taken.contains(item)),
+            }
+            merged.extend_from_slice(added);
+            Ok((!merged.is_empty()).then_some(Value::List(merged)))
+        });
+        self.house.wait(py, merge)?;
+        // As it is in the dict: what others did is theirs.
+        match now {
+            Some(now) => self.known().note(name, Value::List(new), key, now.as_any()),
+            None => self.known().forget(&name),
+        }
+        Ok(())
     }
 
     /// Takes all values away; the session itself goes on.

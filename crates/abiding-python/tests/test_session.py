@@ -388,6 +388,36 @@ def test_a_message_is_flashed_once(app: Flask) -> None:
     assert served(app, lambda: json.dumps(get_flashed_messages()), client).text == "[]"
 
 
+def test_messages_that_are_flashed_and_shown_at_the_same_time_are_each_shown_once(make_app: MakeApp) -> None:
+    """Side by side with Flask, which loses some: the requests overlap as requests do."""
+    from flask.sessions import SecureCookieSessionInterface
+
+    def shown_by(app: Flask) -> list[str]:
+        first = app.test_client()
+        served(app, lambda: (session.__setitem__("user", "ada"), flash("one"))[1] or "", first)
+        second = app.test_client()
+        second.set_cookie("session", cookie(first))
+        third = app.test_client()
+        third.set_cookie("session", cookie(first))
+        shown = []
+        with second.session_transaction() as slow, third.session_transaction() as slower:
+            assert slow["_flashes"] and slower["_flashes"]
+            # As `flash` does it: the list is fetched, extended, and put back.
+            slow["_flashes"] = [*slow["_flashes"], ("message", "two")]
+            served(app, lambda: flash("three") or "", first)
+            # A page that shows what there is, before the slower ones end.
+            shown += json.loads(served(app, lambda: json.dumps(get_flashed_messages()), first).text)
+            slower["_flashes"] = [*slower["_flashes"], ("message", "four")]
+        last = first if cookie(first) else second
+        shown += json.loads(served(app, lambda: json.dumps(get_flashed_messages()), last).text)
+        return shown
+
+    assert sorted(shown_by(make_app())) == ["four", "one", "three", "two"]
+    theirs = make_app()
+    theirs.session_interface = SecureCookieSessionInterface()
+    assert sorted(shown_by(theirs)) != ["four", "one", "three", "two"]
+
+
 def test_a_streamed_answer_reads_the_session_and_can_save_before(app: Flask) -> None:
     from flask import stream_with_context
 

@@ -20,6 +20,8 @@ _T = TypeVar("_T")
 
 #: Where Flask keeps whether the cookie outlives the browser.
 PERMANENT = "_permanent"
+#: Where Flask keeps messages until a page shows them.
+FLASHES = "_flashes"
 
 
 class ServerSideSession(SessionDict, SessionMixin):
@@ -49,6 +51,8 @@ class ServerSideSession(SessionDict, SessionMixin):
         # Flask keeps it among the values; the core keeps it beside them, for every host alike.
         self._was_persistent = persistent
         self._was_subject = dict.get(self, self._interface.subject_key)
+        flashes = dict.get(self, FLASHES)
+        self._was_flashes = list(flashes) if isinstance(flashes, list) else []
         if persistent or (not self._stored and self._interface.permanent):
             dict.__setitem__(self, PERMANENT, True)
 
@@ -84,6 +88,11 @@ class ServerSideSession(SessionDict, SessionMixin):
         elif now is None and before is not None and self._stored:
             # Signed out: what is left, a farewell message say, is a session of its own.
             native.logout()
+            return native.settle(self, PERMANENT, failed)
+        flashes = dict.get(self, FLASHES)
+        if self._stored and (flashes or []) != self._was_flashes and isinstance(flashes, (list, type(None))):
+            # Another request may flash, or show what was flashed, at the same time.
+            native.merge(FLASHES, self._was_flashes, flashes)
         return native.settle(self, PERMANENT, failed)
 
 
