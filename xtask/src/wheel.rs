@@ -8,6 +8,7 @@ use std::{
 };
 
 use crate::{
+    flask,
     programs::{self, SERVERS},
     step::{Failure, Outcome, Step, root},
     tally::Tally,
@@ -17,6 +18,8 @@ use crate::{
 
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     programs::ensure(SERVERS)?;
+    // Applications with the real Flask-Session, old and new, which its tests let it take turns with.
+    flask::prepare()?;
     let python = prepare()?;
     let mut tally = Tally::default();
     let outcome = test(&python, arguments, &mut tally);

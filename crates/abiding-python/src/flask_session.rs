@@ -73,16 +73,6 @@ impl Settings {
             "sqlite" => Engine::Sqlite,
             other => return Err(wrong_setting(py, format!("no engine is called {other:?}"))),
         };
-        let format = match self.format.as_str() {
-            "json" => Format::Json,
-            "msgpack" => Format::Msgpack,
-            other => {
-                let message = format!(
-                    "SESSION_SERIALIZATION_FORMAT={other:?} is no format: use msgpack or json"
-                );
-                return Err(wrong_setting(py, message));
-            }
-        };
         let lifetime = Duration::try_from_secs_f64(self.lifetime_seconds);
         let lifetime = lifetime.map_err(|_| wrong_setting(py, "the lifetime is negative"))?;
         let mut settings = FlaskSession::new()
@@ -91,8 +81,19 @@ impl Settings {
             .permanent(self.permanent)
             .refresh_each_request(self.slide)
             .id_length(self.id_length)
-            .format(format)
             .table(&self.table);
+        settings = match self.format.as_str() {
+            "json" => settings.format(Format::Json),
+            "msgpack" => settings.format(Format::Msgpack),
+            "pickle" => settings.pickled(),
+            other => {
+                let message = format!(
+                    "SESSION_SERIALIZATION_FORMAT={other:?} is no format: use msgpack or json, or pickle \
+                     beside applications with a Flask-Session before 0.7"
+                );
+                return Err(wrong_setting(py, message));
+            }
+        };
         if let Some((first, others)) = self.secrets.split_first() {
             let ring = others.iter().fold(Secrets::new(first), |ring, other| {
                 ring?.with_fallback(other)
