@@ -9,5 +9,6 @@ pub(crate) fn run(_: &[String]) -> Outcome {
             .env("ABIDING_WRITE_TABLES", "1")
             .run()
     };
-    write("abiding-stores").and(write("abiding-doctor"))
+    write("abiding-stores")?;
+    write("abiding-doctor")
 }
