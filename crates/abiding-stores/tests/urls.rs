@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use abiding::{
-    Clock, Store, SystemClock,
-    store::{AnyStore, Created, Scan, Subjects, Sweep, sample},
+    Clock, Store, StoreKey, SystemClock, Timestamp,
+    store::{AnyStore, Created, Scan, Subjects, Sweep, Walk, sample},
 };
 use abiding_stores::{StoreUrl, catalogue::STORES};
 use abiding_testkit::servers::places::PLACES;
@@ -70,10 +70,26 @@ async fn keeps_a_session(store: &AnyStore) {
         powers.subjects
     );
     assert_eq!(store.scan(None, 9, now).await.is_ok(), powers.scan);
+    assert_eq!(is_met(store, &key, now).await, powers.walk);
     assert!(store.sweep(now, 9).await.is_ok());
     let ended = store.end_subject(&sample::subject(&name), None, now).await;
     assert_eq!(ended.is_ok(), powers.subjects);
     store.delete(&key, None, now).await.unwrap();
+}
+
+/// Whether a walk over all of it comes by the session.
+async fn is_met(store: &AnyStore, key: &StoreKey, now: Timestamp) -> bool {
+    let (mut place, mut met) = (None, false);
+    loop {
+        let Ok(page) = store.walk(place.as_ref(), 3, now).await else {
+            return false;
+        };
+        met |= page.found.iter().any(|found| found.key == *key);
+        place = page.next;
+        if place.is_none() {
+            return met;
+        }
+    }
 }
 
 /// Options in the URL reach the store.

@@ -2,6 +2,8 @@
 //!
 //! `cargo xtask tables` writes them where they belong; a test fails where they are not as they would be written.
 
+use abiding::store::Powers;
+
 use super::{Kind, STORES, UrlOption};
 
 /// One row for each store: what it is and is not.
@@ -25,7 +27,7 @@ pub fn stores() -> String {
             &facts.processes.to_string(),
             facts.survives,
             yes(facts.powers.subjects),
-            yes(facts.powers.scan),
+            walks(facts.powers),
             &facts.watch.to_string(),
             &facts.evicts.to_string(),
             if facts.sealed { "yes" } else { "needless" },
@@ -76,7 +78,7 @@ fn section(kind: &Kind) -> String {
             "lists and ends a subject's sessions",
             yes(facts.powers.subjects).to_owned(),
         ),
-        ("walks over all sessions", yes(facts.powers.scan).to_owned()),
+        ("walks over all sessions", walks(facts.powers).to_owned()),
         ("can be swept", yes(facts.powers.sweep).to_owned()),
         (
             "tells who watches that a session is over",
@@ -146,6 +148,14 @@ fn schemes(kind: &Kind, between: &str) -> String {
         .iter()
         .map(|scheme| format!("`{}:`", scheme.name));
     names.collect::<Vec<_>>().join(between)
+}
+
+fn walks(powers: Powers) -> &'static str {
+    match powers {
+        Powers { scan: true, .. } => "yes",
+        Powers { walk: true, .. } => "in no order",
+        _ => "no",
+    }
 }
 
 fn yes(is_so: bool) -> &'static str {

@@ -2,7 +2,7 @@
 //! Rust share one and the same.
 //!
 //! Capabilities: shared · legible (values lie in the open, as Flask-Session has them, so nothing is sealed and
-//! no farewell is left) · durable and evicting as the engine is · no scan and no subjects.
+//! no farewell is left) · durable and evicting as the engine is · walk, but for memcached · no scan and no subjects.
 //!
 //! - **A session** is the map that Flask-Session would have written: see [`abiding::store::flask_session`] for what is
 //!   in it, and `docs/flask-formats.md` for what each version reads.
@@ -30,8 +30,8 @@ use abiding::{
     Error, ErrorKind, FlaskSession, Found, Record, Result, Store, StoreKey, Timestamp,
     compat::Dict,
     store::{
-        Capabilities, Change, Committed, Created, Deleted, Expect, Farewell, Leave, Sweep, Swept,
-        Touched,
+        Capabilities, Change, Committed, Created, Cursor, Deleted, Expect, Farewell, Leave, Page,
+        Sweep, Swept, Touched, Walk,
         flask_session::{Row, Written},
     },
 };
@@ -129,6 +129,20 @@ pub trait Broom: Shelf {
     fn sweep(&self, now: Timestamp, limit: usize) -> impl Future<Output = Result<Swept>> + Send;
 }
 
+/// An engine that can be walked over.
+#[doc(hidden)]
+pub trait Aisle: Shelf {
+    /// About `limit` of the names that begin with `prefix`, from `from` on, with what lies there, over or not; and
+    /// where the next ones are.
+    fn page(
+        &self,
+        prefix: &str,
+        from: Option<&str>,
+        limit: usize,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Shown>> + Send;
+}
+
 /// Bytes, and when the engine says that they are over; `None` for never.
 #[derive(Clone, Debug)]
 #[doc(hidden)]
@@ -157,6 +171,27 @@ pub struct Stamp {
     /// and of the connection over which it came.
     #[cfg_attr(not(feature = "memcached"), expect(dead_code, reason = "memcached's"))]
     pub(crate) connection: u64,
+}
+
+/// What lies there, and where the next of it is.
+#[derive(Debug, Default)]
+#[doc(hidden)]
+pub struct Shown {
+    pub(crate) items: Vec<(Named, Item)>,
+    /// How many more there were that cannot be read.
+    pub(crate) unreadable: usize,
+    pub(crate) next: Option<String>,
+}
+
+/// What is known of the name of a session that a walk came by.
+#[derive(Debug)]
+#[doc(hidden)]
+#[expect(clippy::exhaustive_enums, reason = "nobody outside this crate sees it")]
+pub enum Named {
+    /// A hash of it.
+    Hash([u8; StoreKey::LEN]),
+    /// All of it, without the prefix.
+    Sid(String),
 }
 
 /// What came of a renaming.
@@ -202,6 +237,11 @@ impl<S: Shelf> FlaskStore<S> {
             shelf,
             seen,
         }
+    }
+
+    #[cfg(feature = "file")]
+    pub(crate) fn shelf(&self) -> &S {
+        &self.shelf
     }
 
     #[cfg(feature = "sqlite")]
@@ -459,6 +499,40 @@ impl<S: Shelf> Store for FlaskStore<S> {
     }
 }
 
+/// In the order of the engine. Files are named by a hash of the name of their session: the key of what was found in
+/// one leads to nothing but [`end_file`](FlaskStore::end_file).
+impl<S: Aisle> Walk for FlaskStore<S> {
+    async fn walk(&self, from: Option<&Cursor>, limit: usize, now: Timestamp) -> Result<Page> {
+        let prefix = self.settings.name_prefix();
+        let shown = self
+            .shelf
+            .page(prefix, from.map(Cursor::as_str), limit, now)
+            .await?;
+        let mut page = Page::new(vec![], shown.next.map(Cursor::new));
+        page.unreadable = shown.unreadable;
+        for (named, item) in shown.items {
+            let key = match named {
+                Named::Hash(hash) => Some(StoreKey::from_bytes(hash)),
+                Named::Sid(sid) => StoreKey::of_sid(&sid),
+            };
+            let dict = self.shelf.decode(&self.settings, &item.bytes);
+            let row = key.zip(dict.ok()).and_then(|(key, dict)| {
+                let row = self.settings.read(&key, &dict, item.ends, now).ok()?;
+                Some((key, row))
+            });
+            let Some((key, row)) = row else {
+                page.unreadable += 1;
+                continue;
+            };
+            if row.ends() > now {
+                let found = row.into_found(key).filter(|found| !found.frozen);
+                page.found.extend(found);
+            }
+        }
+        Ok(page)
+    }
+}
+
 /// Flask-Session has no index by expiry: a sweep looks through the table.
 impl<S: Broom> Sweep for FlaskStore<S> {
     async fn sweep(&self, now: Timestamp, limit: usize) -> Result<Swept> {
@@ -472,6 +546,18 @@ impl<S> fmt::Debug for FlaskStore<S> {
             .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
+}
+
+/// What a walk was to go on from is no place here.
+#[cfg(any(
+    feature = "mysql",
+    feature = "postgres",
+    feature = "redis",
+    feature = "sqlite"
+))]
+pub(crate) fn strange_place() -> Error {
+    let context = "the place to go on from is none of this store";
+    Error::new(ErrorKind::Decode, "walk", context)
 }
 
 fn contended(operation: &'static str) -> Error {

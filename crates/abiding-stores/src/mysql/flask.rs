@@ -10,7 +10,7 @@ use abiding::{
     Error, ErrorKind, FlaskSession, Result, Store, Timestamp,
     store::{Capabilities, Swept},
 };
-use mysql_async::Value;
+use mysql_async::{Row, Value};
 
 use super::{
     MysqlOptions, MysqlStore,
@@ -21,7 +21,9 @@ use super::{
     statements::script,
 };
 use crate::{
-    flask_session::{Broom, FlaskStore, Item, Moved, Shelf, sealed::Sealed},
+    flask_session::{
+        Aisle, Broom, FlaskStore, Item, Moved, Named, Shelf, Shown, sealed::Sealed, strange_place,
+    },
     table::{Again, TableName},
 };
 
@@ -35,6 +37,7 @@ pub struct MysqlShelf {
 /// The statements for one table.
 #[derive(Debug)]
 struct Texts {
+    page: Arc<str>,
     read: Arc<str>,
     add: Arc<str>,
     swap: Arc<str>,
@@ -48,6 +51,7 @@ impl Texts {
     fn new(table: &str) -> Self {
         let with = |text: &str| for_table(text, table).into();
         Self {
+            page: with(PAGE),
             read: with(READ),
             add: with(ADD),
             swap: with(SWAP),
@@ -142,18 +146,7 @@ impl Shelf for MysqlShelf {
         let Some(row) = answer.rows.first() else {
             return Ok(None);
         };
-        let item = || {
-            let ends = match row.as_ref(1) {
-                Some(Value::NULL) => None,
-                _ => Some(Timestamp::from_millis(number(row, 1)?.div_euclid(1_000))),
-            };
-            match row.as_ref(0) {
-                Some(Value::NULL) => Ok(None),
-                Some(_) => Ok(Some(Item::new(bytes(row, 0)?.to_vec(), ends))),
-                None => Err(damaged_row("a column is missing")),
-            }
-        };
-        self.store.told(operation, item())
+        self.store.told(operation, item_at(row, 0))
     }
 
     async fn add(&self, name: &str, new: &Item, _: Timestamp) -> Result<bool> {
@@ -206,6 +199,58 @@ impl Shelf for MysqlShelf {
     }
 }
 
+impl Aisle for MysqlShelf {
+    async fn page(
+        &self,
+        prefix: &str,
+        from: Option<&str>,
+        limit: usize,
+        _: Timestamp,
+    ) -> Result<Shown> {
+        let mut last: i64 =
+            from.map_or(Ok(-1), |from| from.parse().map_err(|_| strange_place()))?;
+        let most = Value::Int(i64::try_from(limit).unwrap_or(i64::MAX));
+        let answer = self.ask(
+            "walk",
+            Again::Once,
+            &self.texts.page,
+            [Value::Int(last), most],
+        );
+        let rows = self.store.told("walk", answer.await?)?.rows;
+        let mut shown = Shown::default();
+        for row in &rows {
+            last = self.store.told("walk", number(row, 0))?;
+            let name = bytes(row, 1)
+                .ok()
+                .and_then(|name| str::from_utf8(name).ok());
+            let Some(sid) = name.and_then(|name| name.strip_prefix(prefix)) else {
+                continue;
+            };
+            match item_at(row, 2) {
+                Ok(Some(item)) => shown.items.push((Named::Sid(sid.to_owned()), item)),
+                _ => shown.unreadable += 1,
+            }
+        }
+        shown.next = (rows.len() == limit).then(|| last.to_string());
+        Ok(shown)
+    }
+}
+
+/// What two columns say, the bytes and when they end; none where there are no bytes.
+fn item_at(row: &Row, at: usize) -> Result<Option<Item>, Failure> {
+    let ends = match row.as_ref(at + 1) {
+        Some(Value::NULL) => None,
+        _ => Some(Timestamp::from_millis(
+            number(row, at + 1)?.div_euclid(1_000),
+        )),
+    };
+    match row.as_ref(at) {
+        Some(Value::NULL) => Ok(None),
+        Some(_) => Ok(Some(Item::new(bytes(row, at)?.to_vec(), ends))),
+        None => Err(damaged_row("a column is missing")),
+    }
+}
+
 impl Broom for MysqlShelf {
     async fn sweep(&self, now: Timestamp, limit: usize) -> Result<Swept> {
         let most = Value::Int(i64::try_from(limit).unwrap_or(i64::MAX));
@@ -252,6 +297,9 @@ fn seconds(ends: Option<Timestamp>) -> Value {
 /// statement it is digits, which are bytes and not text unless they are said to be.
 const IT: &str =
     "session_id = ? AND CAST(CONVERT(session_id USING utf8mb4) AS BINARY) = CAST(? AS BINARY)";
+
+const PAGE: &str = "SELECT id, session_id, data, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', expiry) \
+     FROM {table} WHERE id > ? ORDER BY id LIMIT ?";
 
 /// Without the time zone of the session having a say.
 const READ: &str =

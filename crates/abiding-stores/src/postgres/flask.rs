@@ -17,7 +17,9 @@ use tokio_postgres::{
 
 use super::{PostgresOptions, PostgresStore, failure::Failure, options::unusable};
 use crate::{
-    flask_session::{Broom, FlaskStore, Item, Moved, Shelf, sealed::Sealed},
+    flask_session::{
+        Aisle, Broom, FlaskStore, Item, Moved, Named, Shelf, Shown, sealed::Sealed, strange_place,
+    },
     table::{Again, TableName},
 };
 
@@ -165,6 +167,53 @@ impl Shelf for PostgresShelf {
     }
 }
 
+impl Aisle for PostgresShelf {
+    async fn page(
+        &self,
+        prefix: &str,
+        from: Option<&str>,
+        limit: usize,
+        _: Timestamp,
+    ) -> Result<Shown> {
+        let after = from.map_or(Ok(i64::MIN), |from| {
+            from.parse().map_err(|_| strange_place())
+        })?;
+        let most = i64::try_from(limit).unwrap_or(i64::MAX);
+        let values: Parameters<'_> = &[(&after, Type::INT8), (&most, Type::INT8)];
+        let rows = self.ask("walk", Again::Once, PAGE, values).await?;
+        let rows = self.store.told("walk", rows)?;
+        let mut shown = Shown::default();
+        let mut last = after;
+        for row in &rows {
+            let columns = || {
+                Ok((
+                    row.try_get(0)?,
+                    row.try_get(1)?,
+                    row.try_get(2)?,
+                    row.try_get(3)?,
+                ))
+            };
+            let columns = columns().map_err(|cause: tokio_postgres::Error| Failure::from(cause));
+            type Columns = (i64, Option<String>, Option<Vec<u8>>, Option<i64>);
+            let (id, name, bytes, ends): Columns = self.store.told("walk", columns)?;
+            last = id;
+            let Some(sid) = name.as_deref().and_then(|name| name.strip_prefix(prefix)) else {
+                continue;
+            };
+            match bytes {
+                Some(bytes) => {
+                    let ends = ends.map(Timestamp::from_millis);
+                    let named = Named::Sid(sid.to_owned());
+                    shown.items.push((named, Item::new(bytes, ends)));
+                }
+                None => shown.unreadable += 1,
+            }
+        }
+        shown.next = (rows.len() == limit).then(|| last.to_string());
+        Ok(shown)
+    }
+}
+
 impl Broom for PostgresShelf {
     async fn sweep(&self, now: Timestamp, limit: usize) -> Result<Swept> {
         let (now, most) = (millis(Some(now)), i64::try_from(limit).unwrap_or(i64::MAX));
@@ -183,6 +232,9 @@ fn millis(ends: Option<Timestamp>) -> Option<i64> {
 
 const READ: &str = "SELECT data, (extract(epoch FROM expiry) * 1000)::int8 FROM {table} \
      WHERE session_id = $1 AND data IS NOT NULL";
+
+const PAGE: &str = "SELECT id::int8, session_id::text, data, (extract(epoch FROM expiry) * 1000)::int8 \
+     FROM {table} WHERE id > $1 ORDER BY id LIMIT $2";
 
 const ADD: &str = "INSERT INTO {table} (session_id, data, expiry) VALUES ($1, $2, {at} $3) \
      ON CONFLICT (session_id) DO NOTHING RETURNING 1";

@@ -10,10 +10,14 @@ use redis::{Cmd, Value, cmd};
 use super::{
     RedisOptions, RedisStore,
     failure::Failure,
+    gather::gather,
     link::Effect,
     scripts::{Call, FLASK_PROLONG, FLASK_READ, FLASK_RENAME, FLASK_SWAP, FLASK_TAKE, Lua},
+    sweep::escaped,
 };
-use crate::flask_session::{FlaskStore, Item, Moved, Shelf, sealed::Sealed};
+use crate::flask_session::{
+    Aisle, FlaskStore, Item, Moved, Named, Shelf, Shown, sealed::Sealed, strange_place,
+};
 
 /// A Redis or Valkey server, to a [`FlaskStore`].
 #[derive(Debug)]
@@ -145,6 +149,69 @@ impl Shelf for RedisShelf {
             2 => Moved::Taken,
             _ => Moved::Other,
         })
+    }
+}
+
+impl Aisle for RedisShelf {
+    /// By `SCAN`: see the walk of [`RedisStore`].
+    async fn page(
+        &self,
+        prefix: &str,
+        from: Option<&str>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Shown> {
+        let at: u64 = from.map_or(Ok(0), |from| from.parse().map_err(|_| strange_place()))?;
+        let (next, names) = self.0.names_from(prefix, at, limit).await?;
+        let items = gather(names.iter().map(|name| self.read("walk", name, now))).await;
+        let mut shown = Shown {
+            next: (next > 0).then(|| next.to_string()),
+            ..Shown::default()
+        };
+        for (name, item) in names.iter().zip(items) {
+            let named = || {
+                name.strip_prefix(prefix)
+                    .map(|sid| Named::Sid(sid.to_owned()))
+            };
+            shown.items.extend(named().zip(item?));
+        }
+        Ok(shown)
+    }
+}
+
+impl RedisStore {
+    /// Some names that begin with `prefix`, and where the next ones are: 0 at the end.
+    async fn names_from(&self, prefix: &str, at: u64, limit: usize) -> Result<(u64, Vec<String>)> {
+        let mut scan = cmd("SCAN");
+        scan.arg(at)
+            .arg("MATCH")
+            .arg(format!("{}*", escaped(prefix)))
+            .arg("COUNT")
+            .arg(limit)
+            .arg("TYPE")
+            .arg("string");
+        let reply = self.nodes.look(None, &scan).await;
+        let reply = reply.map_err(|failure| failure.into_error("walk", &self.place))?;
+        let unexpected = || self.unexpected("walk");
+        let Value::Array(parts) = reply else {
+            return Err(unexpected());
+        };
+        let Ok([Value::BulkString(next), Value::Array(names)]) = <[Value; 2]>::try_from(parts)
+        else {
+            return Err(unexpected());
+        };
+        let next = str::from_utf8(&next)
+            .ok()
+            .and_then(|next| next.parse().ok());
+        let name = |name| match name {
+            // A session id is visible ASCII: what is not text is none.
+            Value::BulkString(name) => String::from_utf8(name).ok(),
+            _ => None,
+        };
+        Ok((
+            next.ok_or_else(unexpected)?,
+            names.into_iter().filter_map(name).collect(),
+        ))
     }
 }
 

@@ -107,9 +107,30 @@ impl RedisStore {
         operation: &'static str,
         keys: &[StoreKey],
     ) -> Result<Vec<Option<Stored>>> {
+        let rows = self.raw_rows(operation, keys).await?.into_iter();
+        rows.map(|row| row.map(|bytes| Stored::parse(&bytes)).transpose())
+            .collect()
+    }
+
+    /// The same, byte for byte.
+    pub(super) async fn raw_rows(
+        &self,
+        operation: &'static str,
+        keys: &[StoreKey],
+    ) -> Result<Vec<Option<Vec<u8>>>> {
+        let bytes = |row| match row {
+            Value::Nil => Ok(None),
+            Value::BulkString(bytes) => Ok(Some(bytes)),
+            _ => Err(self.unexpected(operation)),
+        };
         if self.is_spread() {
-            let all = keys.iter().map(|key| self.row(operation, key));
-            return gather(all).await.into_iter().collect();
+            let get = |key| async move {
+                let name = self.names.row(key);
+                let mut get = cmd("GET");
+                let row = self.send(operation, &name, get.arg(&name), Effect::None);
+                bytes(row.await?)
+            };
+            return gather(keys.iter().map(get)).await.into_iter().collect();
         }
         let names: Vec<_> = keys.iter().map(|key| self.names.row(key)).collect();
         let [first, ..] = &names[..] else {
@@ -118,10 +139,7 @@ impl RedisStore {
         let mut get = cmd("MGET");
         let rows = self.send(operation, first, get.arg(&names), Effect::None);
         match rows.await? {
-            Value::Array(rows) if rows.len() == keys.len() => rows
-                .into_iter()
-                .map(|row| self.parse(operation, row))
-                .collect(),
+            Value::Array(rows) if rows.len() == keys.len() => rows.into_iter().map(bytes).collect(),
             _ => Err(self.unexpected(operation)),
         }
     }

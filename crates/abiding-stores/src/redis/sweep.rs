@@ -1,18 +1,18 @@
-//! The sweep, which finds little to do: the server forgets what ended by itself.
+//! The walk over all sessions; and the sweep, which finds little to do: the server forgets what ended by itself.
 //!
-//! It is there for rows whose expiry somebody took away, as a restored backup may, and for servers
+//! The sweep is there for rows whose expiry somebody took away, as a restored backup may, and for servers
 //! whose clock is far behind. It walks over the keys of the database, some at a time; over those of a
 //! cluster server by server.
 
-use std::sync::PoisonError;
+use std::{fmt, sync::PoisonError};
 
 use abiding::{
-    Result, StoreKey, Timestamp,
-    store::{Sweep, Swept},
+    Error, ErrorKind, Result, StoreKey, Timestamp,
+    store::{Cursor as Place, Page, Sweep, Swept, Walk},
 };
 use redis::{Value, cmd};
 
-use super::{Outcome, RedisStore, cluster::Address};
+use super::{Outcome, RedisStore, cluster::Address, rows::Stored};
 
 /// Where a walk over all keys is: at which server of a cluster, and where there.
 #[derive(Clone, Debug, Default)]
@@ -26,7 +26,7 @@ impl Sweep for RedisStore {
         let mut removed = 0;
         for _ in 0..PAGES {
             let cursor = self.cursor().clone();
-            let (next, keys) = self.page(cursor).await?;
+            let (next, keys) = self.page("sweep", cursor, PAGE).await?;
             let stored = self.rows("sweep", &keys).await?;
             for (key, stored) in keys.iter().zip(stored) {
                 let Some(stored) = stored.filter(|stored| stored.is_over(now)) else {
@@ -53,9 +53,74 @@ impl Sweep for RedisStore {
     }
 }
 
+/// By `SCAN`: a row that lies there during the whole walk is seen, and perhaps more than once, as when the
+/// server makes room meanwhile. One that moves between the servers of a cluster may be missed.
+impl Walk for RedisStore {
+    async fn walk(&self, from: Option<&Place>, limit: usize, now: Timestamp) -> Result<Page> {
+        let cursor = match from {
+            None => Cursor::default(),
+            Some(place) => Cursor::parse(place.as_str()).ok_or_else(|| {
+                let what = "the place to go on from is none of this store";
+                Error::new(ErrorKind::Decode, WALK, what)
+            })?,
+        };
+        let (next, keys) = self.page(WALK, cursor, limit).await?;
+        let mut page = Page::default();
+        for (key, bytes) in keys.iter().zip(self.raw_rows(WALK, &keys).await?) {
+            let Some(bytes) = bytes else {
+                continue;
+            };
+            let Ok(stored) = Stored::parse(&bytes) else {
+                page.unreadable += 1;
+                continue;
+            };
+            if !stored.is_over(now) {
+                let found = stored.into_found(*key).filter(|found| !found.frozen);
+                page.found.extend(found);
+            }
+        }
+        page.next = next.map(|cursor| Place::new(cursor.to_string()));
+        Ok(page)
+    }
+}
+
+impl Cursor {
+    /// As it prints.
+    fn parse(text: &str) -> Option<Self> {
+        let (at, server) = match text.split_once('@') {
+            Some((at, server)) => (at, Some(server.rsplit_once(':')?)),
+            None => (text, None),
+        };
+        let address = |(host, port): (&str, &str)| Some(Address::new(host, port.parse().ok()?));
+        Some(Self {
+            at: at.parse().ok()?,
+            server: match server {
+                Some(server) => Some(address(server)?),
+                None => None,
+            },
+        })
+    }
+}
+
+/// `7`, or `7@host:port` in a cluster.
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.at)?;
+        match &self.server {
+            Some(server) => write!(f, "@{}:{}", server.host(), server.port()),
+            None => Ok(()),
+        }
+    }
+}
+
 impl RedisStore {
     /// Some keys, and where the next ones are.
-    async fn page(&self, mut cursor: Cursor) -> Result<(Option<Cursor>, Vec<StoreKey>)> {
+    async fn page(
+        &self,
+        operation: &'static str,
+        mut cursor: Cursor,
+        count: usize,
+    ) -> Result<(Option<Cursor>, Vec<StoreKey>)> {
         let node = self.nodes.primary(cursor.server.as_ref(), false);
         let server = node.as_ref().map(|node| node.address.clone());
         if server != cursor.server {
@@ -67,10 +132,10 @@ impl RedisStore {
             .arg("MATCH")
             .arg(format!("{}*", escaped(&self.names.rows())))
             .arg("COUNT")
-            .arg(PAGE);
+            .arg(count);
         let reply = self.nodes.look(node.as_deref(), &scan).await;
-        let reply = reply.map_err(|failure| failure.into_error("sweep", &self.place))?;
-        let unexpected = || self.unexpected("sweep");
+        let reply = reply.map_err(|failure| failure.into_error(operation, &self.place))?;
+        let unexpected = || self.unexpected(operation);
         let Value::Array(parts) = reply else {
             return Err(unexpected());
         };
@@ -106,7 +171,7 @@ impl RedisStore {
 }
 
 /// A prefix in which nothing stands for anything else.
-fn escaped(prefix: &str) -> String {
+pub(super) fn escaped(prefix: &str) -> String {
     let mut escaped = String::with_capacity(prefix.len());
     for letter in prefix.chars() {
         if matches!(letter, '*' | '?' | '[' | ']' | '^' | '\\') {
@@ -120,3 +185,24 @@ fn escaped(prefix: &str) -> String {
 /// How many pages one call looks at, and how many keys of the database the server looks at for one.
 const PAGES: usize = 16;
 const PAGE: usize = 128;
+const WALK: &str = "walk";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_in_a_walk_is_read_as_it_prints() {
+        for text in [
+            "0",
+            "18446744073709551615",
+            "7@127.0.0.1:7000",
+            "7@::1:7000",
+        ] {
+            assert_eq!(Cursor::parse(text).unwrap().to_string(), text);
+        }
+        for wrong in ["", "x", "-1", "7@", "7@host", "7@host:x"] {
+            assert!(Cursor::parse(wrong).is_none(), "{wrong}");
+        }
+    }
+}

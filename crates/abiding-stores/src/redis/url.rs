@@ -32,5 +32,5 @@ pub(crate) async fn open_url(url: &StoreUrl) -> Result<AnyStore> {
         options.roots = Some(fs::read(path).map_err(unreadable)?.into());
     }
     let store = options.open().await?;
-    Ok(AnyStore::of(store).subjects().sweep().build())
+    Ok(AnyStore::of(store).subjects().sweep().walk().build())
 }

@@ -13,7 +13,9 @@ use abiding::{
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{SqliteOptions, SqliteStore, failure::Failure};
-use crate::flask_session::{Broom, FlaskStore, Item, Moved, Shelf, sealed::Sealed};
+use crate::flask_session::{
+    Aisle, Broom, FlaskStore, Item, Moved, Named, Shelf, Shown, sealed::Sealed, strange_place,
+};
 
 /// A table in an SQLite file, to a [`FlaskStore`].
 #[derive(Debug)]
@@ -25,6 +27,7 @@ pub struct SqliteShelf {
 /// The statements for one table.
 #[derive(Clone, Debug)]
 struct Texts {
+    page: String,
     read: String,
     add: String,
     swap: String,
@@ -37,6 +40,9 @@ impl Texts {
     fn new(table: &str) -> Self {
         let with = |text: &str| text.replace("{table}", table);
         Self {
+            page: with(
+                "SELECT id, session_id, data, expiry FROM {table} WHERE id > ?1 ORDER BY id LIMIT ?2",
+            ),
             read: with("SELECT data, expiry FROM {table} WHERE session_id = ?1"),
             add: with(
                 "INSERT INTO {table} (session_id, data, expiry) VALUES (?1, ?2, ?3) \
@@ -192,6 +198,46 @@ impl Shelf for SqliteShelf {
             Ok(Moved::Done)
         };
         self.store.write("rotate", act).await
+    }
+}
+
+impl Aisle for SqliteShelf {
+    async fn page(
+        &self,
+        prefix: &str,
+        from: Option<&str>,
+        limit: usize,
+        _: Timestamp,
+    ) -> Result<Shown> {
+        let after = from.map_or(Ok(i64::MIN), |from| {
+            from.parse().map_err(|_| strange_place())
+        })?;
+        let most = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut shown = Shown::default();
+        self.store.read("walk", |conn| {
+            let mut statement = conn.prepare_cached(&self.texts.page)?;
+            let mut rows = statement.query(params![after, most])?;
+            let (mut count, mut last) = (0, after);
+            while let Some(row) = rows.next()? {
+                (count, last) = (count + 1, row.get(0)?);
+                let name: Option<String> = row.get(1)?;
+                let Some(sid) = name.as_deref().and_then(|name| name.strip_prefix(prefix)) else {
+                    continue;
+                };
+                let (bytes, expiry): (Option<Vec<u8>>, Option<String>) = (row.get(2)?, row.get(3)?);
+                let ends = expiry.map(|expiry| instant(&expiry)).transpose();
+                match (bytes, ends) {
+                    (Some(bytes), Ok(ends)) => {
+                        let named = Named::Sid(sid.to_owned());
+                        shown.items.push((named, Item::new(bytes, ends)));
+                    }
+                    _ => shown.unreadable += 1,
+                }
+            }
+            shown.next = (count == most).then(|| last.to_string());
+            Ok(())
+        })?;
+        Ok(shown)
     }
 }
 

@@ -25,6 +25,7 @@ mod random;
 #[path = "../../src/scratch.rs"]
 mod scratch;
 mod vectors;
+mod walks;
 
 use std::sync::LazyLock;
 

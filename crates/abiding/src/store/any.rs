@@ -6,9 +6,10 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    Capabilities, Change, Committed, Created, Deleted, DynStore, DynSubjects, DynSweep, DynWatch,
-    Expect, Farewell, Leave, Scan, Store, Subjects, Sweep, Swept, Touched, Watch, Watching,
-    erased::DynScan,
+    Capabilities, Change, Committed, Created, Cursor, Deleted, DynStore, DynSubjects, DynSweep,
+    DynWatch, Expect, Farewell, Leave, Page, Scan, Store, Subjects, Sweep, Swept, Touched, Walk,
+    Watch, Watching,
+    erased::{DynScan, DynWalk},
 };
 use crate::{
     clock::Timestamp,
@@ -27,7 +28,7 @@ use crate::{
 /// use abiding::{MemoryStore, store::AnyStore};
 ///
 /// let store = AnyStore::of(MemoryStore::new()).subjects().sweep().build();
-/// assert!(store.powers().sweep && !store.powers().scan);
+/// assert!(store.powers().sweep && !store.powers().walk);
 /// ```
 #[derive(Clone)]
 pub struct AnyStore {
@@ -35,6 +36,7 @@ pub struct AnyStore {
     scan: Option<Arc<dyn DynScan>>,
     subjects: Option<Arc<dyn DynSubjects>>,
     sweep: Option<Arc<dyn DynSweep>>,
+    walk: Option<Arc<dyn DynWalk>>,
     watch: Option<Arc<dyn DynWatch>>,
 }
 
@@ -48,6 +50,8 @@ pub struct Powers {
     pub subjects: bool,
     /// What ended by itself can be removed: [`Sweep`].
     pub sweep: bool,
+    /// All living records can be walked over, if in no order: [`Walk`]. Whoever has `scan` has this.
+    pub walk: bool,
     /// It tells when a record is over: [`Watch`].
     pub watch: bool,
 }
@@ -59,8 +63,15 @@ impl Powers {
             scan,
             subjects,
             sweep,
+            walk: scan,
             watch: false,
         }
+    }
+
+    /// These and [`Walk`].
+    pub const fn and_walk(mut self) -> Self {
+        self.walk = true;
+        self
     }
 }
 
@@ -74,6 +85,7 @@ impl AnyStore {
                 scan: None,
                 subjects: None,
                 sweep: None,
+                walk: None,
                 watch: None,
             },
             store,
@@ -86,6 +98,7 @@ impl AnyStore {
             scan: self.scan.is_some(),
             subjects: self.subjects.is_some(),
             sweep: self.sweep.is_some(),
+            walk: self.scan.is_some() || self.walk.is_some(),
             watch: self.watch.is_some(),
         }
     }
@@ -138,6 +151,15 @@ impl<S: Store> AnyStoreBuilder<S> {
         S: Sweep,
     {
         self.any.sweep = Some(Arc::clone(&self.store) as _);
+        self
+    }
+
+    /// It can be walked over, though it has no order of keys.
+    pub fn walk(mut self) -> Self
+    where
+        S: Walk,
+    {
+        self.any.walk = Some(Arc::clone(&self.store) as _);
         self
     }
 
@@ -239,6 +261,39 @@ impl Scan for AnyStore {
             None => Err(self.lacking("scan", "cannot be walked over")),
         }
     }
+}
+
+/// By the keys in their order, where the store has one.
+impl Walk for AnyStore {
+    async fn walk(&self, from: Option<&Cursor>, limit: usize, now: Timestamp) -> Result<Page> {
+        match (&self.walk, &self.scan) {
+            (Some(store), _) => store.walk(from, limit, now).await,
+            (None, Some(store)) => {
+                let after = from.map(|cursor| key(cursor.as_str())).transpose()?;
+                let found = store.scan(after.as_ref(), limit, now).await?;
+                let is_last = found.len() < limit;
+                let last = found.last().filter(|_| !is_last);
+                let next = last.map(|found| Cursor::new(found.key.to_hex()));
+                Ok(Page::new(found, next))
+            }
+            (None, None) => Err(self.lacking("walk", "cannot be walked over")),
+        }
+    }
+}
+
+/// The key that 64 hexadecimal digits spell.
+fn key(digits: &str) -> Result<StoreKey> {
+    let mut bytes = [0; StoreKey::LEN];
+    let spelt = digits.len() == 2 * bytes.len() && digits.is_ascii();
+    for (byte, at) in bytes.iter_mut().zip((0..digits.len()).step_by(2)) {
+        let pair = digits.get(at..at + 2).filter(|_| spelt);
+        let read = pair.and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        *byte = read.ok_or_else(|| {
+            let what = "the place to go on from is none of this store";
+            Error::new(ErrorKind::Decode, "walk", what)
+        })?;
+    }
+    Ok(StoreKey::from_bytes(bytes))
 }
 
 impl Subjects for AnyStore {

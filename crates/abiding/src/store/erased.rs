@@ -4,8 +4,8 @@
 use std::{future::Future, pin::Pin};
 
 use super::{
-    Capabilities, Change, Committed, Created, Deleted, Expect, Farewell, Leave, Scan, Store,
-    Subjects, Sweep, Swept, Touched, Watch, Watching,
+    Capabilities, Change, Committed, Created, Cursor, Deleted, Expect, Farewell, Leave, Page, Scan,
+    Store, Subjects, Sweep, Swept, Touched, Walk, Watch, Watching,
 };
 use crate::{
     clock::Timestamp,
@@ -141,6 +141,26 @@ impl<S: Scan> DynScan for S {
         now: Timestamp,
     ) -> Boxed<'a, Vec<Found>> {
         Box::pin(Scan::scan(self, after, limit, now))
+    }
+}
+
+pub(super) trait DynWalk: Send + Sync + 'static {
+    fn walk<'a>(
+        &'a self,
+        from: Option<&'a Cursor>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Boxed<'a, Page>;
+}
+
+impl<S: Walk> DynWalk for S {
+    fn walk<'a>(
+        &'a self,
+        from: Option<&'a Cursor>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Boxed<'a, Page> {
+        Box::pin(Walk::walk(self, from, limit, now))
     }
 }
 

@@ -7,7 +7,7 @@
 //!
 //! There is no upsert. A record comes into being by [`create`](Store::create) under a fresh random
 //! key, or by [`rotate`](Store::rotate) out of a living one; nothing else can, so nothing that ended
-//! returns. Optional powers are traits of their own: [`Scan`], [`Subjects`], [`Sweep`], [`Watch`].
+//! returns. Optional powers are traits of their own: [`Scan`], [`Subjects`], [`Sweep`], [`Walk`], [`Watch`].
 
 mod any;
 mod change;
@@ -17,6 +17,7 @@ mod farewell;
 pub mod flask_session;
 mod memory;
 pub mod sample;
+mod walk;
 mod watch;
 
 use std::{future::Future, sync::Arc};
@@ -27,6 +28,7 @@ pub(crate) use change::{MetaEdit, PLAIN, SIZE_LIMIT, Sealer};
 pub(crate) use erased::{DynStore, DynSubjects, DynSweep, DynWatch};
 pub use farewell::Farewell;
 pub use memory::MemoryStore;
+pub use walk::{Cursor, Page, Walk};
 pub use watch::{Announcer, Watch, Watching};
 
 use crate::{
@@ -362,6 +364,17 @@ impl<S: Store> Store for Arc<S> {
 impl<S: Sweep> Sweep for Arc<S> {
     fn sweep(&self, now: Timestamp, limit: usize) -> impl Future<Output = Result<Swept>> + Send {
         (**self).sweep(now, limit)
+    }
+}
+
+impl<S: Walk> Walk for Arc<S> {
+    fn walk(
+        &self,
+        from: Option<&Cursor>,
+        limit: usize,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Page>> + Send {
+        (**self).walk(from, limit, now)
     }
 }
 
