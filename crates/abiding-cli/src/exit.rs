@@ -97,7 +97,11 @@ impl From<Error> for Failure {
             ErrorKind::Unsupported => Exit::Unsupported,
             _ => Exit::Failed,
         };
-        Self::new(exit, error.to_string()).because(Cause::of(&error))
+        // Which operation of a store it was, tells its user nothing.
+        let told = error.to_string();
+        let operation = format!("{}: ", error.operation());
+        let message = told.strip_prefix(&operation).unwrap_or(&told);
+        Self::new(exit, message).because(Cause::of(&error))
     }
 }
 
@@ -189,7 +193,7 @@ mod tests {
         let below = io::Error::other("connection refused");
         let error = Error::new(ErrorKind::Unavailable, "open", "nobody answers").with_source(below);
         let failure = Failure::from(error);
-        assert_eq!(failure.to_string(), "open: nobody answers");
+        assert_eq!(failure.to_string(), "nobody answers");
         assert_eq!(failure.source().unwrap().to_string(), "connection refused");
     }
 }

@@ -9,6 +9,7 @@ mod handle;
 mod input;
 mod moment;
 mod output;
+mod place;
 mod secrets;
 
 use std::process::ExitCode;

@@ -142,6 +142,8 @@ fn no_colour() -> bool {
 /// A table for people: columns as wide as they have to be, the last one as it is.
 #[derive(Debug)]
 pub(crate) struct Table {
+    /// How wide columns are at least.
+    widths: Vec<usize>,
     rows: Vec<Vec<(Tone, String)>>,
 }
 
@@ -149,8 +151,22 @@ impl Table {
     pub(crate) fn new(head: &[&str]) -> Self {
         let cells = head.iter().map(|name| (Tone::Head, (*name).to_owned()));
         Self {
+            widths: Vec::new(),
             rows: vec![cells.collect()],
         }
+    }
+
+    /// The same with columns at least so wide: for rows that are printed page by page.
+    pub(crate) fn at_least(mut self, widths: &[usize]) -> Self {
+        self.widths = widths.to_vec();
+        self
+    }
+
+    /// Prints what it has, and forgets it.
+    pub(crate) fn flush(&mut self, output: &mut Output) -> Result<(), Failure> {
+        self.print(output)?;
+        self.rows.clear();
+        Ok(())
     }
 
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = (Tone, String)>) {
@@ -158,7 +174,7 @@ impl Table {
     }
 
     pub(crate) fn print(&self, output: &mut Output) -> Result<(), Failure> {
-        let mut widths: Vec<usize> = Vec::new();
+        let mut widths = self.widths.clone();
         for row in &self.rows {
             widths.resize(widths.len().max(row.len()), 0);
             for (width, (_, cell)) in widths.iter_mut().zip(row) {

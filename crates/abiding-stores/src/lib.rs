@@ -40,6 +40,18 @@ pub mod sqlite;
 mod table;
 mod url;
 
+#[cfg(all(
+    feature = "flask",
+    any(
+        feature = "file",
+        feature = "memcached",
+        feature = "mysql",
+        feature = "postgres",
+        feature = "redis",
+        feature = "sqlite"
+    )
+))]
+pub use url::FlaskPlace;
 pub use url::{StoreUrl, StoreUrlError, open};
 
 #[cfg(test)]

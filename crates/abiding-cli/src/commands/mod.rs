@@ -4,6 +4,8 @@ mod completions;
 mod cookie;
 mod doctor;
 mod keys;
+mod sessions;
+mod store;
 
 use crate::{
     exit::{Exit, Failure},
@@ -22,6 +24,12 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Keys(keys::Command),
     Man(completions::Man),
+    /// See, count and end the sessions that are there
+    #[command(subcommand)]
+    Sessions(sessions::Command),
+    /// Make a store, bring it up to date, look at it
+    #[command(subcommand)]
+    Store(store::Command),
 }
 
 impl Command {
@@ -32,6 +40,8 @@ impl Command {
             Self::Doctor(command) => command.run(output),
             Self::Keys(command) => command.run(output),
             Self::Man(command) => command.run(output),
+            Self::Sessions(command) => command.run(output),
+            Self::Store(command) => command.run(output),
         }
     }
 }

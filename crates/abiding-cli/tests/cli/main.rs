@@ -8,6 +8,7 @@
     reason = "the helpers of tests are not seen to be tests"
 )]
 
+mod fixture;
 mod transcript;
 
 use transcript::Transcript;
@@ -16,7 +17,11 @@ macro_rules! transcripts {
     ($($name:ident: $path:literal),* $(,)?) => {
         $(#[test]
         fn $name() {
-            Transcript::of($path).check();
+            let transcript = Transcript::of($path);
+            if $path.ends_with("sessions.md") {
+                fixture::make(transcript.directory());
+            }
+            transcript.check();
         })*
     };
 }
@@ -25,5 +30,7 @@ transcripts! {
     a_configuration_is_examined: "tests/cli/doctor.md",
     cookies_are_decoded_verified_and_signed: "tests/cli/cookie.md",
     keys_are_made_rotated_and_revoked: "tests/cli/keys.md",
+    sessions_are_seen_and_ended: "tests/cli/sessions.md",
+    stores_are_made_and_looked_at: "tests/cli/store.md",
     whoever_asks_is_helped: "tests/cli/help.md",
 }

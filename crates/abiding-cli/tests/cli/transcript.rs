@@ -32,6 +32,11 @@ impl Transcript {
         }
     }
 
+    /// Where its commands run.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.scratch
+    }
+
     /// Runs all of it.
     #[expect(clippy::disallowed_methods, reason = "the one setting of these tests")]
     pub(crate) fn check(&self) {
@@ -109,7 +114,7 @@ impl Transcript {
         if !output.status.success() {
             told += &format!("[exit {}]\n", output.status.code().unwrap());
         }
-        told
+        told.replace(&*self.scratch.to_string_lossy(), "/srv/shop")
     }
 }
 

@@ -4,7 +4,7 @@ use abiding::store::Powers;
 
 use super::{Claim, Facts, Hosts, Kind, Processes, Scheme, UrlOption, Value, needs, opener};
 
-pub(super) const KIND: Kind = Kind {
+pub(crate) const KIND: Kind = Kind {
     name: "file",
     title: "Files in a folder",
     feature: Some(needs!("file")),
@@ -31,6 +31,7 @@ pub(super) const KIND: Kind = Kind {
         .or("5000"),
         UrlOption::new("threads", Value::Count, "how many threads write").or("8"),
     ],
+    schema: Some(1),
     facts: Facts {
         processes: Processes::OfOneMachine,
         durable: Claim::Always,

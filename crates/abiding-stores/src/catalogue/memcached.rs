@@ -4,7 +4,7 @@ use abiding::store::Powers;
 
 use super::{Claim, Facts, Hosts, Kind, Processes, Scheme, UrlOption, Value, needs, opener};
 
-pub(super) const KIND: Kind = Kind {
+pub(crate) const KIND: Kind = Kind {
     name: "memcached",
     title: "memcached",
     feature: Some(needs!("memcached")),
@@ -41,6 +41,7 @@ pub(super) const KIND: Kind = Kind {
         )
         .or("false"),
     ],
+    schema: None,
     facts: Facts {
         processes: Processes::All,
         durable: Claim::Never,

@@ -9,7 +9,7 @@ use abiding::{
 
 use super::{Claim, Facts, Hosts, Kind, Processes, Scheme};
 
-pub(super) const KIND: Kind = Kind {
+pub(crate) const KIND: Kind = Kind {
     name: "memory",
     title: "Memory",
     feature: None,
@@ -22,6 +22,7 @@ pub(super) const KIND: Kind = Kind {
         options: &[],
     }],
     options: &[],
+    schema: None,
     facts: Facts {
         processes: Processes::One,
         durable: Claim::Never,

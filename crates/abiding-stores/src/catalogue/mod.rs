@@ -11,11 +11,11 @@ mod facts;
 mod file;
 mod memcached;
 mod memory;
-mod mysql;
+pub(crate) mod mysql;
 mod option;
-mod postgres;
+pub(crate) mod postgres;
 mod redis;
-mod sqlite;
+pub(crate) mod sqlite;
 pub mod tables;
 
 use std::{fmt, future::Future, pin::Pin};
@@ -52,6 +52,9 @@ pub struct Kind {
     pub schemes: &'static [Scheme],
     /// What may be chosen in its URL, whatever the scheme.
     pub options: &'static [UrlOption],
+    /// The schema, or layout of files, that this release reads and writes; `None` where there is nothing to be
+    /// made or brought up to date.
+    pub schema: Option<u32>,
     /// What it is and is not.
     pub facts: Facts,
     pub(crate) open: Option<Opener>,

@@ -4,7 +4,7 @@ use abiding::store::Powers;
 
 use super::{Claim, Facts, Hosts, Kind, Processes, Scheme, UrlOption, Value, needs, opener};
 
-pub(super) const KIND: Kind = Kind {
+pub(crate) const KIND: Kind = Kind {
     name: "mysql",
     title: "MariaDB, MySQL",
     feature: Some(needs!("mysql")),
@@ -43,6 +43,7 @@ pub(super) const KIND: Kind = Kind {
         .or("DISABLED"),
         UrlOption::new("table", Value::Text, "the table: a name, or `database.name`").or("abiding_sessions"),
     ],
+    schema: Some(1),
     facts: Facts {
         processes: Processes::All,
         durable: Claim::Always,

@@ -4,7 +4,7 @@ use abiding::store::Powers;
 
 use super::{Claim, Facts, Hosts, Kind, Processes, Scheme, UrlOption, Value, needs, opener};
 
-pub(super) const KIND: Kind = Kind {
+pub(crate) const KIND: Kind = Kind {
     name: "postgres",
     title: "PostgreSQL",
     feature: Some(needs!("postgres")),
@@ -77,6 +77,7 @@ pub(super) const KIND: Kind = Kind {
         UrlOption::of_driver("tcp_user_timeout", Value::Number, "milliseconds; as libpq has it").or("the patience"),
         UrlOption::of_driver("user", Value::Text, "the role, instead of the one before the host"),
     ],
+    schema: Some(1),
     facts: Facts {
         processes: Processes::All,
         durable: Claim::AsConfigured,

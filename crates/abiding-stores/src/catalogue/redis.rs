@@ -16,7 +16,7 @@ const ROOTS: UrlOption = UrlOption::new(
 )
 .or("those of the system");
 
-pub(super) const KIND: Kind = Kind {
+pub(crate) const KIND: Kind = Kind {
     name: "redis",
     title: "Redis, by itself, behind Sentinels or as a Cluster",
     feature: Some(needs!("redis")),
@@ -103,6 +103,7 @@ pub(super) const KIND: Kind = Kind {
         )
         .or("0"),
     ],
+    schema: None,
     facts: Facts {
         processes: Processes::All,
         durable: Claim::AsConfigured,

@@ -4,7 +4,7 @@ use abiding::store::Powers;
 
 use super::{Claim, Facts, Hosts, Kind, Processes, Scheme, UrlOption, Value, needs, opener};
 
-pub(super) const KIND: Kind = Kind {
+pub(crate) const KIND: Kind = Kind {
     name: "sqlite",
     title: "SQLite",
     feature: Some(needs!("sqlite")),
@@ -36,6 +36,7 @@ pub(super) const KIND: Kind = Kind {
         )
         .or("the number of cores, from 2 to 8"),
     ],
+    schema: Some(1),
     facts: Facts {
         processes: Processes::OfOneMachine,
         durable: Claim::Always,

@@ -69,6 +69,8 @@ use tokio::time::Instant;
 pub use flask::MemcachedShelf;
 pub use options::MemcachedOptions;
 pub(crate) use url::open_url;
+#[cfg(feature = "flask")]
+pub(crate) use url::url_options;
 
 use failure::Failure;
 use guesses::Guesses;

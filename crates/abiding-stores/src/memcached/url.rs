@@ -5,7 +5,8 @@ use abiding::{Result, store::AnyStore};
 use super::MemcachedOptions;
 use crate::StoreUrl;
 
-pub(crate) async fn open_url(url: &StoreUrl) -> Result<AnyStore> {
+/// Everything that the URL chooses.
+pub(crate) fn url_options(url: &StoreUrl) -> Result<MemcachedOptions> {
     let mut options = MemcachedOptions::new(url.of_driver().as_str())?;
     if let Some(prefix) = url.option("prefix") {
         options = options.prefix(prefix);
@@ -16,6 +17,10 @@ pub(crate) async fn open_url(url: &StoreUrl) -> Result<AnyStore> {
     if url.flag("refuse_eviction") {
         options = options.refuse_eviction();
     }
-    let store = options.open().await?;
+    Ok(options)
+}
+
+pub(crate) async fn open_url(url: &StoreUrl) -> Result<AnyStore> {
+    let store = url_options(url)?.open().await?;
     Ok(AnyStore::of(store).subjects().build())
 }

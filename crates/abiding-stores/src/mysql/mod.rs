@@ -82,6 +82,8 @@ pub use flask::MysqlShelf;
 pub use options::MysqlOptions;
 
 pub(crate) use url::open_url;
+#[cfg(feature = "flask")]
+pub(crate) use url::url_options;
 
 use errand::Errand;
 use failure::Failure;

@@ -5,11 +5,16 @@ use abiding::{Result, store::AnyStore};
 use super::MysqlOptions;
 use crate::StoreUrl;
 
-pub(crate) async fn open_url(url: &StoreUrl) -> Result<AnyStore> {
+/// Everything that the URL chooses.
+pub(crate) fn url_options(url: &StoreUrl) -> Result<MysqlOptions> {
     let mut options = MysqlOptions::new(&url.of_driver())?;
     for (name, value) in url.options() {
         options = options.with(name, value)?;
     }
-    let store = options.open().await?;
+    Ok(options)
+}
+
+pub(crate) async fn open_url(url: &StoreUrl) -> Result<AnyStore> {
+    let store = url_options(url)?.open().await?;
     Ok(AnyStore::of(store).scan().subjects().sweep().build())
 }

@@ -74,6 +74,8 @@ pub use flask::PostgresShelf;
 pub use options::{Durability, PostgresOptions};
 
 pub(crate) use url::open_url;
+#[cfg(feature = "flask")]
+pub(crate) use url::url_options;
 
 use errand::Errand;
 use failure::Failure;

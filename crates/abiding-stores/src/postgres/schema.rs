@@ -36,6 +36,12 @@ const STEPS: &[&str] = &[
 /// The schema that this release reads and writes.
 pub(super) const VERSION: i64 = STEPS.len() as i64;
 
+/// The catalogue says the same.
+const _: () = match crate::catalogue::postgres::KIND.schema {
+    Some(schema) => assert!(schema as i64 == VERSION),
+    None => panic!(),
+};
+
 /// What is in the database.
 pub(super) struct Standing {
     version: i64,

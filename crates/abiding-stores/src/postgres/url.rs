@@ -5,11 +5,17 @@ use abiding::{Result, store::AnyStore};
 use super::PostgresOptions;
 use crate::StoreUrl;
 
-pub(crate) async fn open_url(url: &StoreUrl) -> Result<AnyStore> {
+/// Everything that the URL chooses.
+pub(crate) fn url_options(url: &StoreUrl) -> Result<PostgresOptions> {
     let mut options = PostgresOptions::new(&url.of_driver())?;
     for (name, value) in url.options() {
         options = options.with(name, value)?;
     }
+    Ok(options)
+}
+
+pub(crate) async fn open_url(url: &StoreUrl) -> Result<AnyStore> {
+    let options = url_options(url)?;
     let announces = options.announces();
     let store = AnyStore::of(options.open().await?)
         .scan()

@@ -82,6 +82,8 @@ pub use flask::RedisShelf;
 pub use options::RedisOptions;
 
 pub(crate) use url::open_url;
+#[cfg(feature = "flask")]
+pub(crate) use url::url_options;
 
 use failure::Failure;
 use guesses::Guesses;

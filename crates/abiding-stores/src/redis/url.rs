@@ -7,7 +7,8 @@ use abiding::{Result, store::AnyStore};
 use super::RedisOptions;
 use crate::StoreUrl;
 
-pub(crate) async fn open_url(url: &StoreUrl) -> Result<AnyStore> {
+/// Everything that the URL chooses.
+pub(crate) fn url_options(url: &StoreUrl) -> Result<RedisOptions> {
     let mut options = RedisOptions::new(url.of_driver().as_str());
     if let Some(prefix) = url.option("prefix") {
         options = options.prefix(prefix);
@@ -31,6 +32,10 @@ pub(crate) async fn open_url(url: &StoreUrl) -> Result<AnyStore> {
         };
         options.roots = Some(fs::read(path).map_err(unreadable)?.into());
     }
-    let store = options.open().await?;
+    Ok(options)
+}
+
+pub(crate) async fn open_url(url: &StoreUrl) -> Result<AnyStore> {
+    let store = url_options(url)?.open().await?;
     Ok(AnyStore::of(store).subjects().sweep().walk().build())
 }

@@ -78,6 +78,8 @@ pub use flask::SqliteShelf;
 pub use options::{Durability, SqliteOptions};
 
 pub(crate) use url::open_url;
+#[cfg(feature = "flask")]
+pub(crate) use url::url_options;
 
 use failure::Failure;
 use readers::Readers;

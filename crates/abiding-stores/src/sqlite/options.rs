@@ -108,6 +108,17 @@ impl SqliteOptions {
             .map_err(|failure| failure.into_error("open", &path))
     }
 
+    /// Whether there is a table of that name. Makes nothing.
+    #[cfg(feature = "flask")]
+    pub(crate) fn has_table(&self, name: &str) -> Result<bool> {
+        let look = || -> Result<bool, Failure> {
+            let conn = self.reading(&self.path)?;
+            let find = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+            Ok(conn.prepare(find)?.exists([name])?)
+        };
+        look().map_err(|failure| failure.into_error("open", &self.path))
+    }
+
     /// Opens a database of somebody else's, as it is: neither its journal nor its schema is ours to choose.
     #[cfg(feature = "flask")]
     pub(super) fn open_as_it_is(self, prepare: &str) -> Result<SqliteStore> {

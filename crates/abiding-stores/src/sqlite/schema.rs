@@ -40,6 +40,12 @@ const STEPS: &[&str] = &[
 /// The schema that this release reads and writes.
 pub(super) const VERSION: i64 = STEPS.len() as i64;
 
+/// The catalogue says the same.
+const _: () = match crate::catalogue::sqlite::KIND.schema {
+    Some(schema) => assert!(schema as i64 == VERSION),
+    None => panic!(),
+};
+
 /// The number of the row for `key`: its first eight bytes, in the order of the keys.
 pub(super) fn row_id(key: &StoreKey) -> i64 {
     let [a, b, c, d, e, f, g, h, ..] = *key.as_bytes();

@@ -5,7 +5,8 @@ use abiding::{Result, store::AnyStore};
 use super::{Durability, SqliteOptions};
 use crate::StoreUrl;
 
-pub(crate) async fn open_url(url: &StoreUrl) -> Result<AnyStore> {
+/// Everything that the URL chooses.
+pub(crate) fn url_options(url: &StoreUrl) -> Result<SqliteOptions> {
     let mut options = SqliteOptions::new(url.path()?);
     if url.option("durability") == Some("process") {
         options = options.durability(Durability::Process);
@@ -16,6 +17,10 @@ pub(crate) async fn open_url(url: &StoreUrl) -> Result<AnyStore> {
     if let Some(readers) = url.number("readers") {
         options = options.readers(readers);
     }
-    let store = options.open()?;
+    Ok(options)
+}
+
+pub(crate) async fn open_url(url: &StoreUrl) -> Result<AnyStore> {
+    let store = url_options(url)?.open()?;
     Ok(AnyStore::of(store).scan().subjects().sweep().build())
 }

@@ -8,6 +8,18 @@
 //! 3. What is reserved in a URL is percent-encoded: `/ ? # @ : ,` in a password, `? # %` in a path.
 
 mod error;
+#[cfg(all(
+    feature = "flask",
+    any(
+        feature = "file",
+        feature = "memcached",
+        feature = "mysql",
+        feature = "postgres",
+        feature = "redis",
+        feature = "sqlite"
+    )
+))]
+mod flask;
 mod nearest;
 mod parts;
 
@@ -17,8 +29,20 @@ use abiding::{Error, ErrorKind, Result, store::AnyStore};
 use zeroize::Zeroizing;
 
 pub use error::StoreUrlError;
+#[cfg(all(
+    feature = "flask",
+    any(
+        feature = "file",
+        feature = "memcached",
+        feature = "mysql",
+        feature = "postgres",
+        feature = "redis",
+        feature = "sqlite"
+    )
+))]
+pub use flask::FlaskPlace;
 
-use crate::catalogue::{Kind, STORES, Scheme, UrlOption, Value};
+use crate::catalogue::{Hosts, Kind, STORES, Scheme, UrlOption, Value};
 use nearest::nearest;
 use parts::{Parts, decode};
 
@@ -82,6 +106,31 @@ impl StoreUrl {
             // Refused when it was read.
             None => Err(self.unusable("its feature is not compiled in")),
         }
+    }
+
+    /// Opens the store if there is one, and makes nothing: for tools that look at what an application has.
+    ///
+    /// # Errors
+    /// Those of the store; and [`ErrorKind::Unavailable`] where there is none.
+    pub async fn open_existing(&self) -> Result<AnyStore> {
+        self.existing()?.open().await
+    }
+
+    /// The same URL, by which nothing is made. On this machine there has to be something already.
+    fn existing(&self) -> Result<Self> {
+        let mut url = self.clone();
+        let known = |option: &&UrlOption| option.name == "create";
+        if let Some(create) = self.kind.options.iter().find(known) {
+            url.options.retain(|(option, _)| option.name != "create");
+            url.options
+                .push((create, Zeroizing::new("false".to_owned())));
+        }
+        let is_here =
+            self.scheme.hosts == Hosts::None && ["file", "sqlite"].contains(&self.kind.name);
+        if is_here && !self.path()?.exists() {
+            return Err(self.unusable("there is nothing of that name"));
+        }
+        Ok(url)
     }
 
     /// Refuses a path where there is nothing to be found.

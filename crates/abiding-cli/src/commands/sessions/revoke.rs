@@ -1,0 +1,159 @@
+//! `abiding sessions revoke`: sessions ended from beside the application.
+
+use abiding::{StoreKey, Timestamp, inspect::Inspector, store::Subjects};
+use serde_json::json;
+
+use super::select::{Select, Walk, inspector};
+use crate::{
+    exit::{Exit, Failure},
+    moment::Now,
+    output::Output,
+    place::{PAGE, Place, PlaceArgs, parse_handle, run},
+    secrets::KeyArgs,
+};
+
+/// End sessions: by handle, by person, by age
+///
+/// Says what would be ended, and does it with --yes. Whoever presents the cookie of an ended session is signed
+/// out at the next request.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  abiding sessions revoke sqlite:sessions.db --handle 3fa09c
+  abiding sessions revoke env:DATABASE --subject ada --keys file:session.key --yes
+  abiding sessions revoke env:DATABASE --idle-for 7d --yes
+
+Ends with 1 if nothing was ended, a dry run included.")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    place: PlaceArgs,
+    /// The session with this handle, or with the only one that begins so; may be given more than once
+    #[arg(long = "handle", value_name = "HANDLE", value_parser = parse_handle, help_heading = "Which sessions")]
+    handles: Vec<String>,
+    #[command(flatten)]
+    select: Select,
+    /// Do it, and not only say what would happen
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    keys: KeyArgs,
+    #[command(flatten)]
+    now: Now,
+}
+
+/// What came of it.
+#[derive(Default)]
+struct Done {
+    meant: usize,
+    ended: usize,
+}
+
+impl Args {
+    pub(super) fn run(&self, output: &mut Output) -> Result<Exit, Failure> {
+        if self.handles.is_empty() != self.select.is_given() {
+            return Err(Failure::usage(
+                "say which sessions: either `--handle HANDLE`, or by `--subject`, `--older-than`, `--idle-for` and their like",
+            ));
+        }
+        let (now, inspector) = (self.now.instant(), inspector(&self.keys)?);
+        let (place, done) = run(async {
+            let place = self.place.open().await?;
+            let mut done = Done::default();
+            for handle in &self.handles {
+                self.end_one(output, &place, handle, now, &mut done).await?;
+            }
+            if self.handles.is_empty() {
+                let mut walk = Walk::new(&place, &self.select, inspector.as_ref(), now)?;
+                while let Some(page) = walk.page(PAGE).await? {
+                    for met in page {
+                        self.end(output, &place, &met.found.key, now, &mut done)
+                            .await?;
+                    }
+                }
+                self.end_what_is_under_way(&place, inspector.as_ref(), now)
+                    .await?;
+            }
+            Ok((place, done))
+        })?;
+        let Done { meant, ended } = done;
+        if output.is_json() {
+            output
+                .object(&json!({"store": place.url.to_string(), "meant": meant, "ended": ended}))?;
+        } else if self.yes {
+            output.line(format!("ended {ended} of {meant}"))?;
+        } else {
+            output.line(format!("would end {meant}"))?;
+            if meant > 0 {
+                output.note("nothing was changed: add --yes to do it");
+            }
+        }
+        Ok(if ended > 0 {
+            Exit::Fine
+        } else {
+            Exit::Findings
+        })
+    }
+
+    async fn end_one(
+        &self,
+        output: &mut Output,
+        place: &Place,
+        handle: &str,
+        now: Timestamp,
+        done: &mut Done,
+    ) -> Result<(), Failure> {
+        let found = place.find(handle, now).await?;
+        match &found[..] {
+            [found] => self.end(output, place, &found.key, now, done).await,
+            [] => {
+                output.note(format!("there is no session {handle}"));
+                Ok(())
+            }
+            _ => Err(Failure::usage(format!(
+                "several sessions begin with {handle}: give more of the handle"
+            ))),
+        }
+    }
+
+    async fn end(
+        &self,
+        output: &mut Output,
+        place: &Place,
+        key: &StoreKey,
+        now: Timestamp,
+        done: &mut Done,
+    ) -> Result<(), Failure> {
+        done.meant += 1;
+        if self.yes {
+            done.ended += usize::from(place.end(key, now).await?);
+        } else if done.meant <= SHOWN && !output.is_json() {
+            output.line(place.handle(key))?;
+        } else if done.meant == SHOWN + 1 && !output.is_json() {
+            output.line("…")?;
+        }
+        Ok(())
+    }
+
+    /// What is left of a person beside the sessions: snapshots of old ids, which show a page and sign nobody in.
+    async fn end_what_is_under_way(
+        &self,
+        place: &Place,
+        inspector: Option<&Inspector>,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        let (Some(subject), Some(inspector), true) = (&self.select.subject, inspector, self.yes)
+        else {
+            return Ok(());
+        };
+        if place.is_flask() || !self.select.is_by_name_alone() {
+            return Ok(());
+        }
+        for key in inspector.subject_keys(subject, now) {
+            place.store.end_subject(&key, None, now).await?;
+        }
+        Ok(())
+    }
+}
+
+/// How many handles a dry run shows.
+const SHOWN: usize = 10;
