@@ -65,10 +65,9 @@ impl StoreUrl {
                 let options = FileOptions::new(url.path()?);
                 let files =
                     std::sync::Arc::new(FlaskStore::files(options, Cachelib::V0_16, settings)?);
-                Ok(FlaskPlace {
-                    store: AnyStore::of(files.clone()).walk().sweep().build(),
-                    files: Some(files),
-                })
+                let mut place = FlaskPlace::of(AnyStore::of(files.clone()).walk().sweep().build());
+                place.files = Some(files);
+                Ok(place)
             }
             #[cfg(feature = "memcached")]
             "memcached" => {
