@@ -6,7 +6,12 @@ use crate::{
 };
 
 /// The crates whose features a user picks one by one.
-const PICKED_BY_FEATURE: [&str; 3] = ["abiding", "abiding-stores", "abiding-tower"];
+const PICKED_BY_FEATURE: [&str; 4] = [
+    "abiding",
+    "abiding-doctor",
+    "abiding-stores",
+    "abiding-tower",
+];
 
 pub(crate) fn run(_: &[String]) -> Outcome {
     let all = ["--features", "abiding/flask,abiding-stores/full"];

@@ -23,6 +23,8 @@
 mod application;
 mod error;
 mod facts;
+#[cfg(feature = "live")]
+mod live;
 mod live_cookie;
 mod output;
 mod picture;

@@ -6,6 +6,7 @@
 
 mod cookie;
 mod cookies;
+mod doctor;
 mod errors;
 mod flask_session;
 mod house;
@@ -21,6 +22,7 @@ use pyo3::prelude::*;
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_function(wrap_pyfunction!(doctor::examine_application, module)?)?;
     module.add_class::<cookies::CookieValues>()?;
     module.add_class::<cookies::SignedCookies>()?;
     module.add_class::<session::Closing>()?;

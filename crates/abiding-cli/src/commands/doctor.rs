@@ -1,7 +1,7 @@
 //! `abiding doctor`: what is wrong with how an application keeps its sessions. The judgement is `abiding-doctor`'s.
 
 use std::{
-    fs, io,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -20,6 +20,9 @@ Examples:
   What the settings of an application really do:
     abiding doctor .
 
+  What a visitor gets, tried with the secrets that everybody knows:
+    abiding doctor https://shop.example.com/login
+
   For a code host, which shows it beside the lines:
     abiding doctor --sarif . > doctor.sarif
 
@@ -27,9 +30,9 @@ Nothing of what is read is executed, and no secret that is found is printed. Wha
 to live with stands in `abiding-doctor.toml`, each with its reason. Ends with 0 if there is nothing worse than
 a note, with 1 for warnings and with 7 for errors.")]
 pub(crate) struct Doctor {
-    /// The source tree of the application, or one file of it
-    #[arg(value_name = "PATH")]
-    path: PathBuf,
+    /// The source tree of the application, or one file of it; or the URL of one of its pages
+    #[arg(value_name = "PLACE", required = true)]
+    places: Vec<String>,
     /// Answer as a SARIF 2.1.0 log
     #[arg(long, conflicts_with = "json")]
     sarif: bool,
@@ -44,7 +47,10 @@ impl Doctor {
     pub(super) fn run(self, output: &mut Output) -> Result<Exit, Failure> {
         let silences = self.silences()?;
         let now = self.now.instant().as_millis().div_euclid(1_000);
-        let facts = Facts::of_tree(&self.path)?.at(now);
+        let mut facts = Facts::default().at(now);
+        for place in &self.places {
+            facts = facts.merge(look(place)?);
+        }
         let report = examine(&facts, &silences);
         let text = match (self.sarif, output.is_json()) {
             (true, _) => report.to_sarif(),
@@ -56,16 +62,34 @@ impl Doctor {
     }
 
     fn silences(&self) -> Result<Silences, Failure> {
-        let named = self.silences.clone();
-        let path = named.unwrap_or_else(|| self.path.join(Silences::FILE));
-        match fs::read_to_string(&path) {
-            Ok(text) => Ok(Silences::parse(&text)?),
-            Err(error) if self.silences.is_none() && is_absent(&error, &self.path) => {
-                Ok(Silences::default())
-            }
-            Err(error) => Err(Failure::usage(format!("{}: {error}", path.display()))),
+        if let Some(path) = &self.silences {
+            return read(path);
         }
+        // The list is in the root of the tree, if one is looked at.
+        let trees = self.places.iter().map(Path::new);
+        let lists = trees.map(|tree| tree.join(Silences::FILE));
+        lists
+            .filter(|list| list.is_file())
+            .map(|list| read(&list))
+            .next()
+            .unwrap_or_else(|| Ok(Silences::default()))
     }
+}
+
+fn read(path: &Path) -> Result<Silences, Failure> {
+    let text = fs::read_to_string(path);
+    let text = text.map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
+    Ok(Silences::parse(&text)?)
+}
+
+fn look(place: &str) -> Result<Facts, Failure> {
+    if !(place.starts_with("https://") || place.starts_with("http://")) {
+        return Ok(Facts::of_tree(Path::new(place))?);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    Ok(runtime.block_on(Facts::of_url(place))?)
 }
 
 fn exit(report: &Report) -> Exit {
@@ -74,11 +98,6 @@ fn exit(report: &Report) -> Exit {
         Some(Severity::Warning) => Exit::Findings,
         Some(_) => Exit::Errors,
     }
-}
-
-/// Whether there is no list: not in the folder, or because the path is a file.
-fn is_absent(error: &io::Error, path: &Path) -> bool {
-    error.kind() == io::ErrorKind::NotFound || path.is_file()
 }
 
 impl From<abiding_doctor::Error> for Failure {

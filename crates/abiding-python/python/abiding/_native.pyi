@@ -7,9 +7,21 @@ from abiding.info import Cookie, FlaskSessionSettings, Info
 
 _T = TypeVar("_T")
 
-__all__ = ["Closing", "CookieValues", "Session", "Sessions", "SignedCookies", "__version__"]
+__all__ = [
+    "Closing",
+    "CookieValues",
+    "Session",
+    "Sessions",
+    "SignedCookies",
+    "__version__",
+    "examine_application",
+]
 
 __version__: str
+
+def examine_application(
+    application: str, *, form: str = "text", silences: str | None = None
+) -> tuple[str, int]: ...
 
 @final
 class Closing:
