@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Reader, corrupt};
-use crate::{clock::Timestamp, ending::Ending, error::Result};
+use crate::{clock::Timestamp, ending::Ending, error::Result, id::StoreKey};
 
 /// The longest subject, in bytes of UTF-8.
 pub(crate) const MAX_SUBJECT_LEN: usize = 255;
@@ -20,11 +20,35 @@ const HAS_SUBJECT: u8 = 1 << 2;
 const PERSISTENT: u8 = 1 << 3;
 const HAS_DEVICE: u8 = 1 << 4;
 const HAS_ENDED: u8 = 1 << 5;
+const HAS_MARK: u8 = 1 << 6;
 const KNOWN_FLAGS: u8 =
-    HAS_AUTHENTICATED | HAS_ELEVATED | HAS_SUBJECT | PERSISTENT | HAS_DEVICE | HAS_ENDED;
+    HAS_AUTHENTICATED | HAS_ELEVATED | HAS_SUBJECT | PERSISTENT | HAS_DEVICE | HAS_ENDED | HAS_MARK;
 
 /// Why a session ended, as it is stored.
 const ENDINGS: [(Ending, u8); 2] = [(Ending::Revoked, 1), (Ending::SignedOut, 2)];
+
+/// What a session tells of its other self, while it moves from one place to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(crate) side: Side,
+    /// Where the other one lies, if not under the same key.
+    pub(crate) twin: Option<StoreKey>,
+}
+
+/// Which of the two a record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// The session. It came out of a cookie that has the twin as its name.
+    Claimed,
+    /// Not the session yet: a copy whose original is asked first.
+    Copy,
+    /// No longer the session, where the other place is known: that went there.
+    Moved,
+    /// The session. It came from the twin.
+    Settled,
+}
+
+const SIDES: [Side; 4] = [Side::Copy, Side::Moved, Side::Settled, Side::Claimed];
 
 /// What the library itself knows of a session; authenticated with the values.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +68,8 @@ pub(crate) struct Meta {
     pub(crate) device: Option<Box<str>>,
     /// Only in the farewell that took the place of a session.
     pub(crate) ended: Option<Ending>,
+    /// Only of a session that moves, or moved.
+    pub(crate) mark: Option<Mark>,
 }
 
 impl Meta {
@@ -60,6 +86,7 @@ impl Meta {
             elevated_until: None,
             device: None,
             ended: None,
+            mark: None,
         }
     }
 
@@ -78,6 +105,7 @@ impl Meta {
             + subject
             + device
             + usize::from(self.ended.is_some())
+            + self.mark.as_ref().map_or(0, |mark| mark.spelled().len())
     }
 
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
@@ -88,6 +116,7 @@ impl Meta {
             (PERSISTENT, self.persistent),
             (HAS_DEVICE, self.device.is_some()),
             (HAS_ENDED, self.ended.is_some()),
+            (HAS_MARK, self.mark.is_some()),
         ];
         let flags = flags
             .iter()
@@ -121,6 +150,9 @@ impl Meta {
             let code = ENDINGS.iter().find(|(ending, _)| *ending == ended);
             out.push(code.map_or(0, |(_, code)| *code));
         }
+        if let Some(mark) = &self.mark {
+            out.extend_from_slice(&mark.spelled());
+        }
     }
 
     pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self> {
@@ -151,6 +183,7 @@ impl Meta {
         } else {
             None
         };
+        let mark = has(HAS_MARK).then(|| Mark::decode(reader)).transpose()?;
         Ok(Self {
             created,
             absolute_deadline,
@@ -162,6 +195,31 @@ impl Meta {
             elevated_until,
             device,
             ended,
+            mark,
+        })
+    }
+}
+
+impl Mark {
+    /// `side:u8 twin_len:u8 twin`
+    fn spelled(&self) -> Vec<u8> {
+        let twin = self.twin.as_ref().map_or_else(Vec::new, StoreKey::spelled);
+        let side = SIDES.iter().position(|side| *side == self.side);
+        // A key has at most 89 bytes.
+        let head = [side.unwrap_or(0) as u8 + 1, twin.len() as u8];
+        [&head[..], &twin].concat()
+    }
+
+    fn decode(reader: &mut Reader<'_>) -> Result<Self> {
+        let side = usize::from(reader.byte()?).checked_sub(1);
+        let side = side.and_then(|side| SIDES.get(side));
+        let len = usize::from(reader.byte()?);
+        let bytes = reader.take(len)?;
+        let twin =
+            (len > 0).then(|| StoreKey::from_spelled(bytes).ok_or_else(|| corrupt("a mark")));
+        Ok(Self {
+            side: *side.ok_or_else(|| corrupt("a mark"))?,
+            twin: twin.transpose()?,
         })
     }
 }

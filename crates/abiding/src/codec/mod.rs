@@ -7,7 +7,7 @@
 //! payload = 0x01 meta entry*
 //! meta    = created:i64 absolute:i64 idle:u64 handle:12B flags:u8
 //!           [authenticated:i64] [elevated_until:i64] [subject_len:u8 subject]
-//!           [device_len:u8 device] [ended:u8]
+//!           [device_len:u8 device] [ended:u8] [side:u8 twin_len:u8 twin]
 //! entry   = key_len:u8 value_len:varint format:u8 key value
 //! ```
 //!
@@ -24,7 +24,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-pub(crate) use meta::{MAX_DEVICE_LEN, MAX_SUBJECT_LEN, Meta};
+pub(crate) use meta::{MAX_DEVICE_LEN, MAX_SUBJECT_LEN, Mark, Meta, Side};
 #[cfg(feature = "flask")]
 pub(crate) use parts::{payload, read_meta, write_meta};
 pub(crate) use value::{decode_value, encode_value, equal_values};
@@ -365,6 +365,22 @@ mod tests {
             elevated_until: None,
             device: Some("Firefox on Linux".into()),
             ended: None,
+            mark: None,
+        }
+    }
+
+    #[test]
+    fn a_mark_is_read_as_it_was_written() {
+        let key = crate::id::StoreKey::from_bytes([7; 32]);
+        for twin in [None, Some(key)] {
+            for side in [Side::Claimed, Side::Copy, Side::Moved, Side::Settled] {
+                let meta = Meta {
+                    mark: Some(Mark { side, twin }),
+                    ..meta()
+                };
+                let bytes = encode(&[], &meta, &Entries::default(), &Delta::default());
+                assert_eq!(parse(bytes.into(), 0).unwrap().0, meta);
+            }
         }
     }
 

@@ -80,6 +80,23 @@ impl StoreKey {
             .unwrap_or_else(|| URL_SAFE_NO_PAD.encode(self.hash))
     }
 
+    /// The bytes of the key, or the session id that it was made of, as a mark keeps them.
+    pub(crate) fn spelled(&self) -> Vec<u8> {
+        match self.named() {
+            Some(sid) => [&[1], sid.as_bytes()].concat(),
+            None => [&[0][..], &self.hash].concat(),
+        }
+    }
+
+    /// The key that was spelled like this.
+    pub(crate) fn from_spelled(bytes: &[u8]) -> Option<Self> {
+        match bytes.split_first()? {
+            (0, hash) => Some(Self::from_bytes(hash.try_into().ok()?)),
+            (1, sid) => Self::of_sid(std::str::from_utf8(sid).ok()?),
+            _ => None,
+        }
+    }
+
     /// The session id that the key was made of, if it was.
     pub(crate) fn named(&self) -> Option<String> {
         self.name.text()

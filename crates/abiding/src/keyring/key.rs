@@ -10,7 +10,7 @@ use crate::{
     base64url,
     clock::Timestamp,
     error::{ConfigError, Result},
-    id::{hex, random_bytes},
+    id::{SessionId, hex, random_bytes},
     record::SubjectKey,
 };
 
@@ -182,6 +182,7 @@ pub(super) struct RingKey {
     pub(super) cookie: hmac::Key,
     pub(super) form: hmac::Key,
     subject: hmac::Key,
+    moved: hmac::Key,
     /// Handed on when a ring takes over a changed list.
     pub(super) usage: Arc<Usage>,
 }
@@ -200,6 +201,7 @@ impl RingKey {
             cookie: sub_key(b"cookie seal"),
             form: sub_key(b"form token"),
             subject: sub_key(b"subject index"),
+            moved: sub_key(b"moved id"),
             usage: Arc::default(),
         }
     }
@@ -218,6 +220,19 @@ impl RingKey {
         let mut bytes = [0; SubjectKey::LEN];
         bytes.copy_from_slice(&context.sign().as_ref()[..SubjectKey::LEN]);
         SubjectKey::from_bytes(bytes)
+    }
+}
+
+impl RingKey {
+    /// The id, in another place, of the session that lies under `key`.
+    pub(super) fn moved_id(&self, realm: &str, key: &[u8]) -> SessionId {
+        let mut context = hmac::Context::with_key(&self.moved);
+        context.update(&(realm.len() as u64).to_le_bytes());
+        context.update(realm.as_bytes());
+        context.update(key);
+        let mut bytes = [0; SessionId::LEN];
+        bytes.copy_from_slice(context.sign().as_ref());
+        SessionId::from_bytes(bytes)
     }
 }
 

@@ -27,6 +27,7 @@ pub use usage::{KeyStanding, KeyUsage};
 use crate::{
     clock::Timestamp,
     error::{ConfigError, Error, ErrorKind, Result},
+    id::SessionId,
     record::SubjectKey,
 };
 use key::RingKey;
@@ -210,6 +211,18 @@ impl KeyRing {
         std::iter::once(&signer)
             .chain(others)
             .map(|key| key.subject_key(realm, subject))
+            .collect()
+    }
+
+    /// The id that a session takes in another place than the one where it lies under `key`, by each key of
+    /// the ring, the signing one first.
+    pub(crate) fn moved_ids(&self, realm: &str, key: &[u8], now: Timestamp) -> Vec<SessionId> {
+        let signer = self.signer(now);
+        let keys = self.keys();
+        let others = keys.keys.iter().filter(|key| key.id != signer.id);
+        std::iter::once(&signer)
+            .chain(others)
+            .map(|ring_key| ring_key.moved_id(realm, key))
             .collect()
     }
 

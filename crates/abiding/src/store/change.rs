@@ -7,7 +7,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
     clock::Timestamp,
-    codec::{self, Entries, Meta},
+    codec::{self, Entries, Mark, Meta},
     delta::Delta,
     error::{Error, ErrorKind, Result},
     id::StoreKey,
@@ -66,6 +66,10 @@ impl Change {
         if self.edit.idle.is_none() {
             record.idle_deadline = record.idle_deadline.max(found.record.idle_deadline);
         }
+        if self.edit.at_rest {
+            record.seen = found.record.seen;
+            record.idle_deadline = found.record.idle_deadline;
+        }
         if self.edit.subject.is_none() {
             // Under the key it was indexed with: a rotated ring does not tear the index apart.
             record.subject = found.record.subject;
@@ -86,6 +90,10 @@ pub(crate) struct MetaEdit {
     pub(crate) device: Option<Option<Box<str>>>,
     /// Only where a session lives in its cookie: a sign-in there is another session.
     pub(crate) handle: Option<[u8; 12]>,
+    /// What it tells of its other self, while it moves.
+    pub(crate) mark: Option<Option<Mark>>,
+    /// Whether nobody used the session: it idles on.
+    pub(crate) at_rest: bool,
 }
 
 /// Without the subject: who somebody is has no place in a log.
@@ -119,6 +127,7 @@ impl MetaEdit {
         take(&mut self.elevated_until, &done.elevated_until);
         take(&mut self.device, &done.device);
         take(&mut self.handle, &done.handle);
+        take(&mut self.mark, &done.mark);
     }
 
     pub(crate) fn apply(&self, meta: &mut Meta) {
@@ -135,6 +144,7 @@ impl MetaEdit {
         put(&self.elevated_until, &mut meta.elevated_until);
         put(&self.device, &mut meta.device);
         put(&self.handle, &mut meta.handle);
+        put(&self.mark, &mut meta.mark);
     }
 }
 

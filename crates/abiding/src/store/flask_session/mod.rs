@@ -232,7 +232,8 @@ impl FlaskSession {
         let plain_meta = meta.authenticated.is_none()
             && meta.elevated_until.is_none()
             && meta.device.is_none()
-            && meta.ended.is_none();
+            && meta.ended.is_none()
+            && meta.mark.is_none();
         nobody && plain_meta && self.ends_by_its_store(record, meta)
     }
 
