@@ -62,7 +62,10 @@ pub use expiry::Expiry;
 pub use id::{SessionId, StoreKey};
 pub use keyring::{Key, KeyId, KeyList, KeyRing, KeyStanding, KeyUsage};
 pub use ledger::Ledger;
-pub use manager::{ClientSideBuilder, Closing, Manager, ManagerBuilder, Profile, Summary};
+pub use manager::{
+    Brought, ClientSideBuilder, Closing, Crossings, Manager, ManagerBuilder, Phase, Profile,
+    Summary,
+};
 pub use record::{Found, Record, SubjectKey, Version};
 pub use rejection::Rejection;
 #[cfg(feature = "flask")]

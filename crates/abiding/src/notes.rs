@@ -67,6 +67,11 @@ impl Notes {
         }
     }
 
+    /// Where the notes lie, and what seals them.
+    pub(crate) fn shelf(&self) -> (&dyn DynStore, &Sealer) {
+        (&*self.store, &self.sealer)
+    }
+
     pub(crate) fn capabilities(&self) -> Capabilities {
         self.store.capabilities()
     }

@@ -93,6 +93,13 @@ pub(crate) struct Asked {
     generation: u32,
 }
 
+impl Asked {
+    /// Nothing at all.
+    pub(crate) fn nothing() -> Self {
+        State::new(Known::Nobody).asked()
+    }
+}
+
 impl State {
     pub(crate) fn new(known: Known) -> Self {
         Self {

@@ -2,7 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Manager, Place, Register, Shared, dialect::Dialect};
+use super::{
+    Manager, Phase, Place, Register, Shared,
+    across::{Counts, Other},
+    dialect::Dialect,
+};
 use crate::{
     clock::{Clock, SystemClock},
     cookie::CookieSpec,
@@ -77,6 +81,7 @@ pub(super) struct Settings {
     clock: Box<dyn Clock>,
     pub(super) size_limit: usize,
     keep_on_server_error: bool,
+    others: Vec<(Manager, Phase)>,
 }
 
 impl Settings {
@@ -91,6 +96,7 @@ impl Settings {
             clock: Box::new(SystemClock),
             size_limit: SIZE_LIMIT,
             keep_on_server_error: true,
+            others: Vec::new(),
         }
     }
 
@@ -133,7 +139,7 @@ impl Settings {
         let context = |purpose: &[u8]| {
             Context::new(&[purpose, self.realm.as_bytes(), cookie.name().as_bytes()])
         };
-        Ok(Manager(Arc::new(Shared {
+        let mut shared = Shared {
             clock: self.clock,
             policy,
             place,
@@ -151,7 +157,16 @@ impl Settings {
             subjects,
             watch,
             rejected: Rejected::default(),
-        })))
+            others: Box::default(),
+            counts: Counts::default(),
+        };
+        let others = self.others.into_iter().map(|(other, phase)| Other {
+            same: shared.shares_cookies_with(&other.0),
+            shared: other.0,
+            phase,
+        });
+        shared.others = others.collect();
+        Ok(Manager(Arc::new(shared)))
     }
 }
 
@@ -186,6 +201,27 @@ macro_rules! shared_settings {
         /// Another clock than the system's: for tests.
         pub fn clock(mut self, clock: impl Clock) -> Self {
             self.settings.clock = Box::new(clock);
+            self
+        }
+
+        /// Another place where sessions may live, and what becomes of those that do: what it takes to change
+        /// stores, cookies or frameworks and keep everybody signed in. A place is a whole manager, built as
+        /// it was when it was the only one. Any number of them; the order is that in which they are asked.
+        ///
+        /// ```
+        /// use abiding::{KeyRing, Manager, MemoryStore, Phase};
+        ///
+        /// let keys = KeyRing::generate()?;
+        /// let old = Manager::client_side(keys.clone()).irrevocable().build()?;
+        /// let manager = Manager::builder(MemoryStore::new())
+        ///     .keys(keys)
+        ///     .elsewhere(old, Phase::Move)
+        ///     .build()?;
+        /// assert_eq!(manager.crossings().moved, 0);
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        pub fn elsewhere(mut self, place: Manager, phase: Phase) -> Self {
+            self.settings.others.push((place, phase));
             self
         }
 

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::{Closing, Manager, Place, Shared, Summary, unreadable};
 use crate::{
     clock::Timestamp,
-    codec::{Entries, Meta},
+    codec::{Entries, Meta, Side},
     delta::Delta,
     ending::Ending,
     engine::{self, Asked, CookieStep, Credential, Fate, Known, Parted, Plan, State, Step},
@@ -35,6 +35,8 @@ struct Work {
     ending: Ending,
     /// Who signed out of a sealed cookie.
     signed_out: Option<(Box<str>, [u8; 12])>,
+    /// Whether the session may move to another place meanwhile, so that nothing is written blindly.
+    guarded: bool,
 }
 
 /// What became of a step.
@@ -77,7 +79,11 @@ impl Manager {
         if desk.failure.is_some() || desk.state.asks_anything() {
             return None;
         }
-        let plan = engine::settle(&self.0.policy, &desk.state, self.0.clock.now());
+        if desk.across.as_ref().is_some_and(|across| across.is_busy()) {
+            return None;
+        }
+        let home = self.0.place(desk.home());
+        let plan = engine::settle(&home.policy, &desk.state, self.0.clock.now());
         let idle = (None, Step::Nothing, CookieStep::Nothing);
         ((plan.end, plan.store, plan.cookie) == idle).then(|| desk.leave(plan))
     }
@@ -160,26 +166,46 @@ impl Shared {
         if lock(desk).state.unreadable {
             return Err(unreadable());
         }
+        if self.is_one_of_many() {
+            // Apart, since it is large, and few applications ever come here.
+            return Box::pin(self.perform_across(desk)).await;
+        }
+        if lock(desk).ended_claim.is_some() {
+            Box::pin(self.part_alone(desk)).await?;
+        }
         for _ in 0..ROUNDS {
-            let now = self.clock.now();
-            let mut work = self.work(desk, now).await?;
-            let Place::Store(store) = &self.place else {
-                // Apart, since it is large, and sessions in a store never come here.
-                return Box::pin(self.perform_in_cookie(desk, work, now)).await;
-            };
-            let outcome = match (work.plan.end, work.plan.store) {
-                (None, Step::Nothing) => Outcome::SameId,
-                // Apart, since it is large, and most requests never come here.
-                _ => Box::pin(self.carry_out(&**store, &mut work, now)).await?,
-            };
-            if self.settle(desk, &**store, &work, outcome, now).await? {
-                return Ok(work.plan);
+            if let Some(plan) = self.perform_once(desk, false).await? {
+                return Ok(plan);
             }
             // Another task of this request gave the session a new id, or another request changed what is
             // to be renewed: what is left is looked at anew.
         }
         let context = "too many requests change the session at once";
         Err(Error::new(ErrorKind::Contended, "commit", context))
+    }
+
+    /// Carries out what is pending, of a session that lives here; nothing if it has to be looked at anew.
+    pub(super) async fn perform_once(
+        &self,
+        desk: &Mutex<Desk>,
+        guarded: bool,
+    ) -> Result<Option<Plan>> {
+        let now = self.clock.now();
+        let mut work = self.work(desk, now).await?;
+        work.guarded = guarded;
+        let Place::Store(store) = &self.place else {
+            // Apart, since it is large, and sessions in a store never come here.
+            return Box::pin(self.perform_in_cookie(desk, work, now))
+                .await
+                .map(Some);
+        };
+        let outcome = match (work.plan.end, work.plan.store) {
+            (None, Step::Nothing) => Outcome::SameId,
+            // Apart, since it is large, and most requests never come here.
+            _ => Box::pin(self.carry_out(&**store, &mut work, now)).await?,
+        };
+        let settled = self.settle(desk, &**store, &work, outcome, now).await?;
+        Ok(settled.then_some(work.plan))
     }
 
     /// Nothing is kept before the answer leaves, so all of it stays pending until then.
@@ -388,6 +414,7 @@ impl Shared {
                 ..
             }),
         ) = (edit.handle, former)
+            && edit.handle != Some(*handle)
         {
             register.sign_out(old, handle, now).await?;
         }
@@ -413,7 +440,15 @@ impl Shared {
         let Some(credential) = &work.credential else {
             return;
         };
-        if let Err(error) = store.touch(&credential.key, deadline, now).await {
+        let touched = if work.guarded {
+            // As a change, so that whoever moves the session takes the new deadline along.
+            let change = self.change(Delta::default(), MetaEdit::default(), now);
+            let committed = store.commit(&credential.key, &change, work.expect(), now);
+            gone_is_an_answer(committed.await).map(drop)
+        } else {
+            store.touch(&credential.key, deadline, now).await.map(drop)
+        };
+        if let Err(error) = touched {
             tracing::warn!(%error, key = ?credential.key, "the use of a session could not be written down");
         }
     }
@@ -455,9 +490,12 @@ impl Shared {
             return Ok(Outcome::Gone);
         };
         let change = self.change(work.asked.delta.clone(), work.asked.edit.clone(), now);
-        let committed = store.commit(&credential.key, &change, Expect::Any, now);
+        let committed = store.commit(&credential.key, &change, work.expect(), now);
         match gone_is_an_answer(committed.await)? {
             Committed::Yes(_) => Ok(Outcome::SameId),
+            Committed::Gone | Committed::Stale(_) if work.guarded && !work.frozen => {
+                Ok(Outcome::Overtaken)
+            }
             Committed::Gone => {
                 // A snapshot tells that the visitor signed in a moment ago: the browser has a newer
                 // cookie than the one that was sent here, and it must not be taken away.
@@ -493,9 +531,18 @@ impl Shared {
         // has moved it on, and the new id of a mere renewal must not reach what that one was given.
         let expect = match (work.asked.fate, work.version) {
             (Fate::Renew, Some(version)) => Expect::Version(version),
-            _ => Expect::Any,
+            _ => work.expect(),
         };
-        let change = self.change(work.asked.delta.clone(), work.asked.edit.clone(), now);
+        let mut edit = work.asked.edit.clone();
+        if meta
+            .mark
+            .as_ref()
+            .is_some_and(|mark| mark.side != Side::Claimed)
+        {
+            // Its other self has the id that is given up.
+            edit.mark = Some(None);
+        }
+        let change = self.change(work.asked.delta.clone(), edit, now);
         for _ in 0..DRAWS {
             let new = self.credential(SessionId::generate()?, &meta);
             let rotated = store
@@ -511,6 +558,7 @@ impl Shared {
                     }));
                 }
                 Committed::KeyTaken => {}
+                Committed::Gone if work.guarded && !work.frozen => return Ok(Outcome::Overtaken),
                 Committed::Gone => return self.nothing_to_move(store, work, now).await,
                 Committed::Stale(_) if expect != Expect::Any => return Ok(Outcome::Overtaken),
                 Committed::Stale(_) => return Err(breach("rotate")),
@@ -598,6 +646,14 @@ impl Shared {
 }
 
 impl Work {
+    /// What a change that names its own keys expects of the record.
+    fn expect(&self) -> Expect {
+        match self.version {
+            Some(version) if self.guarded => Expect::Version(version),
+            _ => Expect::Any,
+        }
+    }
+
     fn of(state: &State, plan: Plan) -> Self {
         let (credential, live) = match &state.known {
             Known::Live(credential, live) => (credential.clone(), Some(live)),
@@ -615,6 +671,7 @@ impl Work {
             frozen: live.is_some_and(|live| live.frozen),
             ending: Ending::Unknown,
             signed_out: state.signed_out.clone(),
+            guarded: false,
         }
     }
 }

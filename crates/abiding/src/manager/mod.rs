@@ -15,6 +15,7 @@
 //! | the session ended while the request ran | what it wrote is dropped and the request fails (409); who only read gets the answer |
 //! | another task of the request ends or renames the session during a `save` or `update` | that is what counts: nothing is written to what has ended, and a write follows the new id |
 
+mod across;
 mod build;
 mod close;
 mod closing;
@@ -30,6 +31,9 @@ mod watch;
 
 use std::{fmt, sync::Arc, time::Duration};
 
+pub(crate) use across::Across;
+pub use across::{Brought, Crossings, Phase};
+use across::{Counts, Other};
 pub use build::{ClientSideBuilder, ManagerBuilder, Profile};
 pub(crate) use close::{breach, gone, gone_is_an_answer, left};
 pub use closing::{Closing, Summary};
@@ -74,6 +78,9 @@ pub(crate) struct Shared {
     subjects: Option<Arc<dyn DynSubjects>>,
     watch: Option<Arc<dyn DynWatch>>,
     rejected: Rejected,
+    /// The other places where sessions may live.
+    others: Box<[Other]>,
+    counts: Counts,
 }
 
 /// Where sessions live.
@@ -105,6 +112,17 @@ impl Manager {
     /// The session of a request with these `Cookie` headers. Looks for the cookie and does no more:
     /// nothing is verified, decoded or fetched before the handler looks at the session.
     pub fn open<'a>(&self, cookie_headers: impl IntoIterator<Item = &'a [u8]>) -> Session {
+        if self.0.is_one_of_many() {
+            let headers: Vec<_> = cookie_headers.into_iter().collect();
+            let mut state = self.found(headers.iter().copied());
+            let across = self.0.gather(&headers, &mut state);
+            return Session::new(Arc::clone(&self.0), state, across);
+        }
+        let state = self.found(cookie_headers);
+        Session::new(Arc::clone(&self.0), state, None)
+    }
+
+    fn found<'a>(&self, cookie_headers: impl IntoIterator<Item = &'a [u8]>) -> State {
         let refused = |reason| {
             self.0.rejected.count(reason);
             (Known::Nobody, Some(reason))
@@ -121,7 +139,7 @@ impl Manager {
         let mut state = State::new(known);
         state.ambiguous = refused == Some(Rejection::Duplicate);
         state.refused = refused;
-        Session::new(Arc::clone(&self.0), state)
+        state
     }
 
     /// Removes up to `limit` sessions that ended by themselves. Call it now and then, from one task.

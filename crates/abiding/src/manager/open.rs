@@ -6,11 +6,12 @@ use crate::{
     clock::Timestamp,
     codec,
     ending::Ending,
-    engine::{Credential, Known, Live, State, Unopened},
+    engine::{Credential, Known, Live, Unopened},
     error::{Error, ErrorKind, Result},
     keyring::{Opened, Purpose},
     record::{Found, Version},
     rejection::Rejection,
+    session::Desk,
     store::Capabilities,
 };
 
@@ -19,16 +20,16 @@ pub(crate) const SEALED_COOKIE: u8 = 0x02;
 
 impl Shared {
     /// Looks at the cookie's value, once, when the handler first looks at the session. No I/O.
-    pub(crate) fn present(&self, state: &mut State) {
-        state.accessed = true;
+    pub(crate) fn present(&self, desk: &mut Desk) {
+        desk.state.accessed = true;
+        if desk.across.is_some() {
+            return self.present_all(desk);
+        }
+        let state = &mut desk.state;
         let Known::Unopened(Unopened(value)) = &state.known else {
             return;
         };
-        let opened = match &self.place {
-            Place::Cookie(_) => self.open_sealed(value),
-            Place::Store(_) => self.open_token(value).map(Some),
-        };
-        let opened = match opened {
+        let opened = match self.open_value(value) {
             Ok(Some(known)) => Ok(known),
             Ok(None) => {
                 state.unreadable = true;
@@ -46,7 +47,7 @@ impl Shared {
         });
     }
 
-    fn open_token(&self, value: &[u8]) -> Result<Known, Rejection> {
+    pub(super) fn open_token(&self, value: &[u8]) -> Result<Known, Rejection> {
         if let Some(opened) = self.dialect.open_sid(value) {
             return opened.map(Known::Unread);
         }
@@ -61,7 +62,7 @@ impl Shared {
     }
 
     /// A sealed cookie is `0x02 seal(seen:i64 idle_deadline:i64 payload)` in base64url. `None` if it is genuine and cannot be read.
-    fn open_sealed(&self, value: &[u8]) -> Result<Option<Known>, Rejection> {
+    pub(super) fn open_sealed(&self, value: &[u8]) -> Result<Option<Known>, Rejection> {
         if let Some(opened) = self.dialect.open_cookie(value, self.clock.now()) {
             return Ok(opened?.map(|live| self.vouched(live)));
         }

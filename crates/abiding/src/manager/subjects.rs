@@ -6,9 +6,10 @@
 use super::{Place, Shared};
 use crate::{
     clock::Timestamp,
+    codec::{Meta, Side},
     ending::Ending,
     error::{Error, ErrorKind, Result},
-    id::StoreKey,
+    id::{StoreKey, hex},
     record::Found,
     session::Info,
     store::{Deleted, DynStore, DynSubjects, Farewell},
@@ -19,11 +20,34 @@ use crate::{
 pub(crate) struct Own {
     pub(crate) key: Option<StoreKey>,
     pub(crate) handle: Option<[u8; 12]>,
+    /// The number of the place where it lives.
+    pub(crate) home: usize,
 }
 
 impl Shared {
     /// The living sessions of a subject, the most recently seen first.
     pub(crate) async fn sessions_of(&self, subject: &str) -> Result<Vec<Info>> {
+        if !self.is_one_of_many() {
+            return self.own_sessions_of(subject, |_| true).await;
+        }
+        let is_here = |meta: &Meta| {
+            let side = meta.mark.as_ref().map(|mark| mark.side);
+            !matches!(side, Some(Side::Copy | Side::Moved))
+        };
+        let mut sessions = self.own_sessions_of(subject, is_here).await?;
+        for other in &self.others {
+            let more = unless_unsupported(other.shared.own_sessions_of(subject, is_here).await)?;
+            for info in more.unwrap_or_default() {
+                if sessions.iter().all(|known| known.handle != info.handle) {
+                    sessions.push(info);
+                }
+            }
+        }
+        sessions.sort_by_key(|info| std::cmp::Reverse(info.seen));
+        Ok(sessions)
+    }
+
+    async fn own_sessions_of(&self, subject: &str, which: fn(&Meta) -> bool) -> Result<Vec<Info>> {
         if let Place::Cookie(Some(register)) = &self.place {
             return register.list(subject, self.clock.now()).await;
         }
@@ -31,7 +55,11 @@ impl Shared {
         let mut sessions = Vec::new();
         for key in self.ring.subject_keys(&self.realm, subject, now) {
             let found = index.of_subject(&key, now).await?;
-            sessions.extend(found.iter().filter_map(|found| self.info(found, now)));
+            sessions.extend(
+                found
+                    .iter()
+                    .filter_map(|found| self.info(found, which, now)),
+            );
         }
         sessions.sort_by_key(|info| std::cmp::Reverse(info.seen));
         Ok(sessions)
@@ -39,6 +67,39 @@ impl Shared {
 
     /// Ends the sessions of a subject, its own one aside, and answers how many there were.
     pub(crate) async fn end_subject(
+        &self,
+        operation: &'static str,
+        subject: &str,
+        own: &Own,
+    ) -> Result<usize> {
+        if !self.is_one_of_many() {
+            return self.end_own_subject(operation, subject, own).await;
+        }
+        let listed = self.sessions_of(subject).await?;
+        let own_handle = own.handle.as_ref().map(|handle| hex(handle));
+        let others = listed
+            .iter()
+            .filter(|info| Some(&info.handle) != own_handle.as_ref());
+        let ended = others.count();
+        // The primary place again, for what was brought there meanwhile.
+        for at in (0..=self.others.len()).chain([0]) {
+            let spared = at == own.home || self.are_same(at, own.home);
+            let own = Own {
+                key: own.key.filter(|_| spared),
+                ..*own
+            };
+            let place = self.place(at);
+            let done = place.end_own_subject(operation, subject, &own).await;
+            if at == 0 {
+                done?;
+            } else {
+                unless_unsupported(done)?;
+            }
+        }
+        Ok(ended)
+    }
+
+    async fn end_own_subject(
         &self,
         operation: &'static str,
         subject: &str,
@@ -67,6 +128,19 @@ impl Shared {
 
     /// Ends one session of a subject.
     pub(crate) async fn revoke(&self, subject: &str, handle: &str) -> Result<bool> {
+        let mut ended = self.revoke_own(subject, handle).await?;
+        for other in &self.others {
+            let there = other.shared.revoke_own(subject, handle).await;
+            ended |= unless_unsupported(there)?.unwrap_or(false);
+        }
+        if !self.others.is_empty() {
+            // What was brought here meanwhile.
+            ended |= self.revoke_own(subject, handle).await?;
+        }
+        Ok(ended)
+    }
+
+    async fn revoke_own(&self, subject: &str, handle: &str) -> Result<bool> {
         if let Place::Cookie(Some(register)) = &self.place {
             let revoked = register.revoke(subject, handle, self.clock.now()).await?;
             return Ok(revoked > 0);
@@ -77,7 +151,7 @@ impl Shared {
         for key in self.ring.subject_keys(&self.realm, subject, now) {
             for found in index.of_subject(&key, now).await? {
                 if self
-                    .info(&found, now)
+                    .info(&found, |_| true, now)
                     .is_some_and(|info| info.handle == handle)
                 {
                     let deleted = store.delete(&found.key, Some(&farewell), now).await?;
@@ -98,10 +172,10 @@ impl Shared {
     }
 
     /// One that cannot be opened is logged and left out, so that it does not hide the others.
-    fn info(&self, found: &Found, now: Timestamp) -> Option<Info> {
+    fn info(&self, found: &Found, which: fn(&Meta) -> bool, now: Timestamp) -> Option<Info> {
         match self.sealer.open(&found.key, &found.record, now) {
             Ok(opened) => {
-                let (meta, entries) = opened?;
+                let (meta, entries) = opened.filter(|(meta, _)| which(meta))?;
                 Some(Info::of_record(&meta, &entries, &found.record, now))
             }
             Err(error) => {
@@ -120,5 +194,13 @@ impl Shared {
                 "build the manager with `subjects()`, or with `revocable()` if sessions live in cookies",
             )),
         }
+    }
+}
+
+/// Another place need not know whose its sessions are.
+fn unless_unsupported<T>(answer: Result<T>) -> Result<Option<T>> {
+    match answer {
+        Err(error) if error.kind() == ErrorKind::Unsupported => Ok(None),
+        answer => answer.map(Some),
     }
 }

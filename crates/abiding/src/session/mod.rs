@@ -29,10 +29,12 @@ use crate::{
     codec::{self, Entries, MAX_DEVICE_LEN, MAX_SUBJECT_LEN},
     delta::Intent,
     ending::Ending,
-    engine::{Credential, Fate, Known, Plan, State},
+    engine::{Asked, Credential, Fate, Known, Plan, State},
     error::{Error, ErrorKind, Result},
-    id::random_bytes,
-    manager::{Look, Own, Place, Shared, breach, gone, gone_is_an_answer, left, unreadable},
+    id::{StoreKey, random_bytes},
+    manager::{
+        Across, Look, Own, Place, Shared, breach, gone, gone_is_an_answer, left, unreadable,
+    },
     record::Version,
     rejection::Rejection,
     store::{Change, Committed, Expect, MetaEdit},
@@ -65,9 +67,18 @@ pub(crate) struct Desk {
     pub(crate) commits: u32,
     /// What the last `save` carried out.
     pub(crate) saved: Option<Plan>,
+    /// The name of the cookie that a session had come out of which was ended.
+    pub(crate) ended_claim: Option<StoreKey>,
+    /// What is known of other places, where there are any.
+    pub(crate) across: Option<Box<Across>>,
 }
 
 impl Desk {
+    /// The number of the place where the session lives.
+    pub(crate) fn home(&self) -> usize {
+        self.across.as_ref().map_or(0, |across| across.home)
+    }
+
     /// Whether the store has told nothing yet of the session: it may have ended before the request.
     pub(crate) fn is_new_to_it(&self) -> bool {
         self.reads == 0 && self.commits == 0 && self.saved.is_none()
@@ -103,7 +114,7 @@ pub enum Standing {
 }
 
 impl Session {
-    pub(crate) fn new(shared: Arc<Shared>, state: State) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, state: State, across: Option<Box<Across>>) -> Self {
         let desk = Desk {
             state,
             set_cookie: None,
@@ -113,6 +124,8 @@ impl Session {
             reads: 0,
             commits: 0,
             saved: None,
+            ended_claim: None,
+            across,
         };
         Self {
             shared,
@@ -230,8 +243,9 @@ impl Session {
             // Not under the lock: the closure may use the session.
             let old: Option<Box<[u8]>> = lock(&self.desk).state.value(key).map(Into::into);
             let new = f(old.as_deref())?;
-            let (credential, asked, version, change) = {
+            let (home, credential, asked, version, change) = {
                 let mut desk = lock(&self.desk);
+                let home = desk.home();
                 let state = &mut desk.state;
                 let is_unread = matches!(state.known, Known::Unread(_));
                 if is_unread || state.signs_in() || state.value(key) != old.as_deref() {
@@ -256,24 +270,35 @@ impl Session {
                 let mut delta = state.delta.clone();
                 delta.put(key, intended)?;
                 let now = self.shared.clock.now();
-                let change = self.shared.change(delta, MetaEdit::default(), now);
-                (credential, state.asked(), version, change)
+                let place = self.shared.place(home);
+                let change = place.change(delta, MetaEdit::default(), now);
+                (home, credential, state.asked(), version, change)
             };
-            let Place::Store(store) = &self.shared.place else {
+            let place = self.shared.place(home);
+            let Place::Store(store) = &place.place else {
                 return Err(breach("update"));
             };
             let expect = Expect::Version(version);
             let committed = store.commit(&credential.key, &change, expect, change.now);
             let committed = gone_is_an_answer(committed.await)?;
             let why = match committed {
-                Committed::Gone => Box::pin(self.shared.why(&credential)).await?,
+                Committed::Gone if !self.shared.is_one_of_many() => {
+                    Box::pin(self.shared.why(&credential)).await?
+                }
                 _ => Ending::Unknown,
             };
+            if self.shared.is_one_of_many() && !matches!(committed, Committed::Yes(_)) {
+                Box::pin(self.look_again(&credential, &asked)).await?;
+                continue;
+            }
             let mut desk = lock(&self.desk);
             let in_place = desk.state.is_at(&credential.key);
             let look = match committed {
                 Committed::Yes(new_version) => {
                     desk.commits += 1;
+                    if let Some(across) = &mut desk.across {
+                        across.wrote = true;
+                    }
                     if desk.state.is_asked(&asked) {
                         desk.state.advance(&change, version, new_version);
                     }
@@ -366,7 +391,10 @@ impl Session {
 
     /// Ends the session. What is set afterwards, a farewell message say, is a session of its own.
     pub fn logout(&self) {
-        self.change(State::end);
+        let mut desk = lock(&self.desk);
+        self.shared.present(&mut desk);
+        desk.note_end();
+        desk.state.end();
     }
 
     /// Gives this session lifetimes of its own: the absolute one begins now.
@@ -455,19 +483,20 @@ impl Session {
         let Some(subject) = self.subject().await? else {
             return Ok(0);
         };
-        let own = match &lock(&self.desk).state {
-            State {
-                known: Known::Live(credential, live),
-                edit,
-                ..
-            } => Own {
-                key: credential.as_ref().map(|credential| credential.key),
-                handle: edit.handle.or(Some(live.meta.handle)),
-            },
-            state => Own {
-                key: None,
-                handle: state.edit.handle,
-            },
+        let own = {
+            let desk = lock(&self.desk);
+            let (key, handle) = match &desk.state.known {
+                Known::Live(credential, live) => {
+                    let key = credential.as_ref().map(|credential| credential.key);
+                    (key, Some(live.meta.handle))
+                }
+                _ => (None, None),
+            };
+            Own {
+                key,
+                handle: desk.state.edit.handle.or(handle),
+                home: desk.home(),
+            }
         };
         self.shared.end_subject("end_others", &subject, &own).await
     }
@@ -542,7 +571,8 @@ impl Session {
     pub async fn save(&self) -> Result<()> {
         let refused = {
             let mut desk = lock(&self.desk);
-            desk.closed && self.shared.take_back_what_needs_a_cookie(&mut desk.state)
+            let home = self.shared.place(desk.home());
+            desk.closed && home.take_back_what_needs_a_cookie(&mut desk.state)
         };
         let plan = self.shared.perform(&self.desk).await?;
         lock(&self.desk).saved = Some(plan);
@@ -554,7 +584,7 @@ impl Session {
         loop {
             let credential = {
                 let mut desk = lock(&self.desk);
-                self.shared.present(&mut desk.state);
+                self.shared.present(&mut desk);
                 if desk.state.unreadable {
                     return Err(unreadable());
                 }
@@ -565,6 +595,10 @@ impl Session {
                 }
             };
             match credential {
+                _ if self.shared.is_one_of_many() => {
+                    // Apart, since it is large, and few applications ever come here.
+                    Box::pin(self.shared.resolve(&self.desk)).await?;
+                }
                 Some(credential) => {
                     let known = self.shared.load(credential.clone()).await?;
                     lock(&self.desk).learn(&credential, known);
@@ -574,9 +608,30 @@ impl Session {
         }
     }
 
+    /// Reads the session anew, which a change did not find as it was: it may live elsewhere by now.
+    async fn look_again(&self, credential: &Credential, asked: &Asked) -> Result<()> {
+        {
+            let mut desk = lock(&self.desk);
+            let state = &mut desk.state;
+            let frozen = matches!(&state.known, Known::Live(_, live) if live.frozen);
+            match (state.is_at(&credential.key), state.is_asked(asked)) {
+                (true, _) if frozen => return Err(self.shared.ended(&mut desk, Ending::Unknown)),
+                (true, _) => state.known = Known::Unread(credential.clone()),
+                (false, true) => return Ok(()),
+                (false, false) => return Err(gone()),
+            }
+        }
+        self.read().await?;
+        let mut desk = lock(&self.desk);
+        match desk.state.known {
+            Known::Ended(ending) => Err(self.shared.ended(&mut desk, ending)),
+            _ => Ok(()),
+        }
+    }
+
     fn change<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         let mut desk = lock(&self.desk);
-        self.shared.present(&mut desk.state);
+        self.shared.present(&mut desk);
         act(&mut desk.state)
     }
 }
