@@ -60,6 +60,7 @@
 mod cancel;
 mod clock;
 pub mod conformance;
+pub mod crossing;
 mod faults;
 mod random;
 mod run;

@@ -25,7 +25,7 @@
 mod browser;
 mod model;
 mod observer;
-mod schedule;
+pub(crate) mod schedule;
 mod world;
 
 use std::{fmt, sync::Arc};

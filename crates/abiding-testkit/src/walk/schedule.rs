@@ -17,7 +17,7 @@ use std::{
 use crate::random::Random;
 
 /// One of the futures that are run side by side.
-pub(super) type Actor<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+pub(crate) type Actor<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 struct Alarm {
     rings: AtomicBool,
@@ -32,7 +32,7 @@ impl Wake for Alarm {
 }
 
 /// Runs all of them to their end.
-pub(super) fn run(actors: Vec<Actor<'_>>, random: &mut Random) {
+pub(crate) fn run(actors: Vec<Actor<'_>>, random: &mut Random) {
     let alarm = || {
         Arc::new(Alarm {
             rings: AtomicBool::new(true),

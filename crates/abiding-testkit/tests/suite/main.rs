@@ -2,8 +2,10 @@
 
 mod any;
 mod caught;
+mod crossing;
 mod flawed;
 mod ledger;
 mod memory;
+mod moving;
 mod privileges;
 mod walk;

@@ -1,0 +1,300 @@
+//! What a session is in its next place, and what becomes of it when a node stops at the worst moment.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of tests are not seen to be tests"
+)]
+
+use std::{sync::Arc, time::Duration};
+
+use abiding::{
+    Brought, CookieSpec, Info, KeyRing, Manager, MemoryStore, Phase, Session, Standing, store::Scan,
+};
+use abiding_testkit::{
+    Fault, Faulty, ManualClock, Operation, Plan, block_on, cancel_at_every_await,
+};
+
+/// Two places: their stores, and the keys of each.
+struct Stage {
+    clock: ManualClock,
+    stores: [Faulty<Arc<MemoryStore>>; 2],
+    keys: [KeyRing; 2],
+    names: [&'static str; 2],
+}
+
+const OLD: usize = 0;
+const NEW: usize = 1;
+
+impl Stage {
+    /// One cookie leads to both places, or each has one of its own.
+    fn new(same: bool) -> Self {
+        let keys = KeyRing::generate().unwrap();
+        let slow = || {
+            Plan::new()
+                .always(Operation::Any, Fault::Delay(1))
+                .always(Operation::Any, Fault::DelayReply(1))
+        };
+        let other = KeyRing::generate().unwrap();
+        Self {
+            clock: ManualClock::new(),
+            stores: [(); 2].map(|()| Faulty::new(Arc::new(MemoryStore::new()), slow())),
+            keys: [keys.clone(), if same { keys } else { other }],
+            names: ["sid", if same { "sid" } else { "other" }],
+        }
+    }
+
+    fn node(&self, end: usize, elsewhere: Option<Phase>) -> Manager {
+        let builder = Manager::builder(self.stores[end].clone())
+            .keys(self.keys[end].clone())
+            .cookie(CookieSpec::host(self.names[end]).unwrap())
+            .clock(self.clock.clone());
+        match elsewhere {
+            Some(phase) => builder.elsewhere(self.node(1 - end, None), phase).build(),
+            None => builder.build(),
+        }
+        .unwrap()
+    }
+}
+
+/// The cookies that a browser has after one more answer.
+fn told(jar: &str, closing: &abiding::Closing) -> String {
+    let Some(header) = closing.set_cookie.as_deref() else {
+        return jar.to_owned();
+    };
+    let pair = header.split(';').next().unwrap();
+    let name = pair.split('=').next().unwrap();
+    let others = jar
+        .split("; ")
+        .filter(|known| !known.starts_with(&format!("{name}=")));
+    let others: Vec<_> = others.filter(|pair| !pair.is_empty()).collect();
+    if pair.ends_with('=') {
+        return others.join("; ");
+    }
+    [&others[..], &[pair]].concat().join("; ")
+}
+
+/// A request with these cookies, and those that the browser has afterwards.
+fn request(node: &Manager, jar: &str, act: impl AsyncFnOnce(&Session)) -> String {
+    block_on(async {
+        let session = node.open([jar.as_bytes()]);
+        act(&session).await;
+        told(jar, &node.close(&session, false).await.unwrap())
+    })
+}
+
+fn is_live(node: &Manager, jar: &str) -> bool {
+    let standing = block_on(node.open([jar.as_bytes()]).standing()).unwrap();
+    standing == Standing::Live
+}
+
+async fn fill_in(session: &Session) {
+    session.insert("step", &2).unwrap();
+    session.login("ada").unwrap();
+    session.set_device("Firefox on Linux");
+    session.set_persistent(true);
+    session.flash("info", "welcome").await.unwrap();
+}
+
+fn info(node: &Manager, jar: &str) -> Info {
+    let info = block_on(node.open([jar.as_bytes()]).info()).unwrap();
+    info.unwrap()
+}
+
+#[test]
+fn what_the_library_knows_of_a_session_and_its_flash_messages_move_with_it() {
+    for same in [true, false] {
+        let stage = Stage::new(same);
+        let jar = request(&stage.node(OLD, None), "", fill_in);
+        let before = info(&stage.node(OLD, None), &jar);
+        stage.clock.advance(Duration::from_secs(10));
+        let node = stage.node(NEW, Some(Phase::Move));
+        let jar = request(&node, &jar, async |session| {
+            assert_eq!(session.get("step").await.unwrap(), Some(2));
+        });
+        assert_eq!(node.crossings().moved, 1);
+        let after = info(&stage.node(NEW, None), &jar);
+        let told = |info: &Info| {
+            (
+                (info.created, info.absolute_deadline, info.idle_deadline),
+                (
+                    info.subject.clone(),
+                    info.authenticated,
+                    info.device.clone(),
+                ),
+                (info.handle.clone(), info.persistent, info.bytes),
+            )
+        };
+        assert_eq!(told(&after), told(&before), "same: {same}");
+        let session = stage.node(NEW, None).open([jar.as_bytes()]);
+        let flashes = block_on(session.take_flashes()).unwrap();
+        assert_eq!(flashes[0].message, "welcome");
+    }
+}
+
+/// Whoever still comes with the old cookie, since the answer was lost, finds the session and is told again.
+#[test]
+fn the_old_cookie_leads_to_the_new_place_and_costs_a_read_more() {
+    let stage = Stage::new(false);
+    let old = request(&stage.node(OLD, None), "", fill_in);
+    let node = stage.node(NEW, Some(Phase::Move));
+    request(&node, &old, async |session| {
+        session.insert("more", &1).unwrap()
+    });
+    for phase in [Phase::Move, Phase::Mirror] {
+        let node = stage.node(NEW, Some(phase));
+        let jar = request(&node, &old, async |session| {
+            assert_eq!(session.get("more").await.unwrap(), Some(1));
+        });
+        assert!(is_live(&stage.node(NEW, None), &jar));
+    }
+    let node = stage.node(OLD, Some(Phase::Probe));
+    assert_eq!(
+        block_on(node.open([old.as_bytes()]).get("more")).unwrap(),
+        Some(1)
+    );
+}
+
+#[test]
+fn a_session_in_the_primary_place_costs_one_read_and_one_that_nobody_looks_at_costs_none() {
+    let stage = Stage::new(true);
+    let node = stage.node(NEW, Some(Phase::Move));
+    let jar = request(&node, "", async |session| {
+        session.insert("step", &1).unwrap()
+    });
+    let calls = || {
+        stage
+            .stores
+            .each_ref()
+            .map(|store| store.calls(Operation::Any))
+    };
+    let [old, new] = calls();
+    request(&node, &jar, async |_| {});
+    assert_eq!(calls(), [old, new]);
+    request(&node, &jar, async |session| {
+        assert_eq!(session.get("step").await.unwrap(), Some(1));
+    });
+    assert_eq!(calls(), [old, new + 1]);
+}
+
+/// The new place is lost, and nodes go back to what they were before all of it.
+#[test]
+fn what_was_mirrored_is_there_when_only_the_old_place_is_left() {
+    let stage = Stage::new(true);
+    let before = request(&stage.node(OLD, None), "", fill_in);
+    let node = stage.node(NEW, Some(Phase::Mirror));
+    let renewed = request(&node, &before, async |session| {
+        session.insert("step", &3).unwrap();
+        session.renew();
+    });
+    let begun = request(&node, "", fill_in);
+    assert!(node.crossings().mirrored > 0);
+    let old = stage.node(OLD, None);
+    let step = |jar: &str| block_on(old.open([jar.as_bytes()]).get("step")).unwrap();
+    assert_eq!((step(&renewed), step(&begun)), (Some(3), Some(2)));
+    for jar in [&renewed, &begun] {
+        request(&node, jar, async |session| session.logout());
+    }
+    assert!(!is_live(&old, &renewed) && !is_live(&old, &begun));
+}
+
+#[test]
+fn a_sign_out_in_any_phase_ends_the_session_in_both_places() {
+    let phases = [
+        (OLD, Some(Phase::Probe)),
+        (NEW, Some(Phase::Move)),
+        (NEW, Some(Phase::Mirror)),
+        (OLD, Some(Phase::Move)),
+    ];
+    for same in [true, false] {
+        for (moved_by, ended_by) in phases.iter().flat_map(|one| phases.map(|two| (*one, two))) {
+            let stage = Stage::new(same);
+            let first = request(&stage.node(OLD, None), "", fill_in);
+            let second = request(
+                &stage.node(moved_by.0, moved_by.1),
+                &first,
+                async |session| {
+                    session.insert("step", &3).unwrap();
+                },
+            );
+            request(
+                &stage.node(ended_by.0, ended_by.1),
+                &second,
+                async |session| session.logout(),
+            );
+            for (end, phase) in phases.into_iter().chain([(OLD, None), (NEW, None)]) {
+                let node = stage.node(end, phase);
+                let what =
+                    format!("{same}: {moved_by:?}, ended by {ended_by:?}, at {end} {phase:?}");
+                assert!(
+                    !is_live(&node, &first) && !is_live(&node, &second),
+                    "{what}"
+                );
+            }
+        }
+    }
+}
+
+/// Whatever the mover has done when it is stopped, the next node goes on with it, and so does the one that
+/// knows the old place as primary.
+#[test]
+fn a_mover_that_stops_at_any_moment_leaves_a_whole_session() {
+    for (same, next) in [
+        (true, (OLD, Phase::Probe)),
+        (true, (NEW, Phase::Move)),
+        (false, (OLD, Phase::Probe)),
+        (false, (NEW, Phase::Move)),
+    ] {
+        let stage = Stage::new(same);
+        let jars: Vec<_> = (0..60)
+            .map(|_| request(&stage.node(OLD, None), "", fill_in))
+            .collect();
+        let mover = stage.node(NEW, Some(Phase::Move));
+        let cuts = std::cell::Cell::new(0);
+        block_on(cancel_at_every_await(
+            async |cut| {
+                let session = mover.open([jars[cut].as_bytes()]);
+                session.insert("step", &3).unwrap();
+                mover.close(&session, false).await.unwrap();
+            },
+            async |cut| {
+                cuts.set(cut);
+                let node = stage.node(next.0, Some(next.1));
+                let session = node.open([jars[cut].as_bytes()]);
+                let step: Option<u32> = session.get("step").await.unwrap();
+                assert!(matches!(step, Some(2 | 3)), "cut {cut}: {step:?}");
+                session.insert("more", &1).unwrap();
+                node.close(&session, false).await.unwrap();
+                let session = mover.open([jars[cut].as_bytes()]);
+                assert_eq!(session.get("more").await.unwrap(), Some(1), "cut {cut}");
+                assert_eq!(session.get("step").await.unwrap(), step, "cut {cut}");
+            },
+        ));
+        assert!(cuts.get() > 10, "there were but {} awaits", cuts.get());
+    }
+}
+
+#[test]
+fn sessions_are_brought_one_by_one_without_being_used() {
+    let stage = Stage::new(false);
+    let jar = request(&stage.node(OLD, None), "", fill_in);
+    let before = info(&stage.node(OLD, None), &jar);
+    stage.clock.advance(Duration::from_secs(600));
+    let node = stage.node(NEW, Some(Phase::Move));
+    let found = block_on(stage.stores[OLD].store().scan(None, 9, stage.clock.now())).unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(block_on(node.bring(0, &found[0])).unwrap(), Brought::Moved);
+    assert_eq!(
+        block_on(node.bring(0, &found[0])).unwrap(),
+        Brought::WasMoved
+    );
+    let jar = request(&node, &jar, async |session| {
+        assert_eq!(session.subject().await.unwrap().as_deref(), Some("ada"));
+    });
+    let after = info(&stage.node(NEW, None), &jar);
+    assert_eq!(
+        (after.handle, after.created),
+        (before.handle, before.created)
+    );
+    let probing = stage.node(NEW, Some(Phase::Probe));
+    assert!(block_on(probing.bring(0, &found[0])).is_err());
+}
