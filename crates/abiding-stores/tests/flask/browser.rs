@@ -28,6 +28,11 @@ impl Browser {
         }
     }
 
+    /// The name of the cookie.
+    pub(crate) fn name(&self) -> String {
+        self.manager.cookie().name().to_owned()
+    }
+
     /// Begins a request.
     pub(crate) fn open(&self) -> Session {
         let name = self.manager.cookie().name();

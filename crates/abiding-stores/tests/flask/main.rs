@@ -9,6 +9,7 @@
 
 mod browser;
 mod cookies;
+mod crossing;
 mod engines;
 #[path = "../../../abiding/tests/vectors/folder.rs"]
 #[expect(dead_code, reason = "the vectors of the core need more of it")]

@@ -1,0 +1,208 @@
+//! From what a Flask application keeps to a native store and back, under traffic: Flask's own cookie, and the
+//! layout of Flask-Session in files.
+
+use std::sync::Arc;
+
+use abiding::{
+    FlaskSession, KeyRing, Manager, MemoryStore, Phase,
+    compat::{Dict, Value, signer::Secrets},
+};
+use abiding_testkit::{
+    Faulty, ManualClock,
+    crossing::{self, End},
+};
+
+use crate::{browser::Browser, run};
+
+const SECRET: &str = "a secret of Flask that nobody else has";
+
+fn sessions() -> FlaskSession {
+    FlaskSession::new().signed(Secrets::new(SECRET).unwrap())
+}
+
+type Native = Faulty<Arc<MemoryStore>>;
+
+fn native(
+    store: &Native,
+    keys: &KeyRing,
+    clock: &ManualClock,
+    other: Option<(Manager, Phase)>,
+) -> Manager {
+    let builder = Manager::builder(store.clone())
+        .keys(keys.clone())
+        .clock(clock.clone());
+    match other {
+        Some((other, phase)) => builder.elsewhere(other, phase).build().unwrap(),
+        None => builder.build().unwrap(),
+    }
+}
+
+fn cookie(clock: &ManualClock, other: Option<(Manager, Phase)>) -> Manager {
+    let builder = Manager::flask_cookie(Secrets::new(SECRET).unwrap(), sessions())
+        .irrevocable()
+        .clock(clock.clone());
+    match other {
+        Some((other, phase)) => builder.elsewhere(other, phase).build().unwrap(),
+        None => builder.build().unwrap(),
+    }
+}
+
+#[test]
+fn from_the_cookie_of_flask_and_back_nothing_is_lost_and_nobody_signed_out() {
+    let tally = crossing::run(60, 1, 1, |clock, seed| {
+        let store = Faulty::new(Arc::new(MemoryStore::new()), crossing::delays(seed));
+        let (keys, clock) = (KeyRing::generate().unwrap(), clock.clone());
+        move |end, phase: Option<Phase>| match end {
+            End::Old => cookie(
+                &clock,
+                phase.map(|phase| (native(&store, &keys, &clock, None), phase)),
+            ),
+            End::New => native(
+                &store,
+                &keys,
+                &clock,
+                phase.map(|phase| (cookie(&clock, None), phase)),
+            ),
+        }
+    });
+    let tally = tally.unwrap_or_else(|broken| panic!("{broken}"));
+    assert!(tally.moved > 60, "{tally:?}");
+}
+
+#[cfg(feature = "file")]
+#[test]
+fn from_files_of_flask_session_and_back_nothing_is_lost_and_nobody_signed_out() {
+    use abiding_stores::{
+        file::{Durability, FileOptions},
+        flask_session::{Cachelib, FlaskStore},
+    };
+
+    const HISTORIES: u64 = 6;
+
+    let tally = crossing::run(HISTORIES, 1, 3, |clock, seed| {
+        let scratch = crate::scratch::Scratch::new();
+        let store = Faulty::new(Arc::new(MemoryStore::new()), crossing::delays(seed));
+        let (keys, clock) = (KeyRing::generate().unwrap(), clock.clone());
+        let old = move |other: Option<(Manager, Phase)>, clock: &ManualClock| {
+            let options = FileOptions::new(scratch.path()).durability(Durability::Process);
+            let files = FlaskStore::files(options, Cachelib::V0_16, &sessions()).unwrap();
+            let files = Faulty::new(Arc::new(files), crossing::delays(seed + 1));
+            let builder = Manager::builder(files)
+                .flask_session(sessions())
+                .clock(clock.clone());
+            match other {
+                Some((other, phase)) => builder.elsewhere(other, phase).build().unwrap(),
+                None => builder.build().unwrap(),
+            }
+        };
+        move |end, phase: Option<Phase>| match end {
+            End::Old => old(
+                phase.map(|phase| (native(&store, &keys, &clock, None), phase)),
+                &clock,
+            ),
+            End::New => native(
+                &store,
+                &keys,
+                &clock,
+                phase.map(|phase| (old(None, &clock), phase)),
+            ),
+        }
+    });
+    let tally = tally.unwrap_or_else(|broken| panic!("{broken}"));
+    assert!(tally.moved > HISTORIES, "{tally:?}");
+}
+
+/// What Python put into a session comes out of its next place with the types that it had.
+#[test]
+fn values_of_every_type_cross_from_the_cookie_of_flask_to_a_store_and_back() {
+    let clock = ManualClock::new();
+    let store = Faulty::new(Arc::new(MemoryStore::new()), crossing::delays(1));
+    let keys = KeyRing::generate().unwrap();
+    let mut browser = Browser::new(&cookie(&clock, None));
+    let pairs = [
+        ("text", Value::from("né")),
+        ("tuple", Value::Tuple(vec![1_i64.into(), Value::None])),
+        ("bytes", Value::Bytes(vec![0, 255])),
+        ("uuid", Value::Uuid(7)),
+        ("markup", Value::Markup("<b>".into())),
+        ("list", Value::List(vec![Value::Bool(true)])),
+    ];
+    let before: Dict = run(browser.request(async |session| {
+        for (key, value) in &pairs {
+            session.insert_value(&(*key).into(), value).unwrap();
+        }
+        session.flash("info", "welcome").await.unwrap();
+        session.dict().await.unwrap()
+    }));
+    let old = || cookie(&clock, None);
+    let new = || native(&store, &keys, &clock, None);
+    for (manager, what) in [
+        (
+            native(&store, &keys, &clock, Some((old(), Phase::Move))),
+            "forward",
+        ),
+        (cookie(&clock, Some((new(), Phase::Move))), "back"),
+    ] {
+        let mut moved = Browser::new(&manager);
+        // The jar of a browser has both; each place reads its own.
+        let header = browser.cookie.clone().unwrap();
+        let name = browser.name();
+        let session = manager.open([format!("{name}={header}").as_bytes()]);
+        let dict = run(session.dict()).unwrap();
+        for (key, value) in &before {
+            assert_eq!(
+                dict.get(key.as_str().unwrap()),
+                Some(value),
+                "{what}: {key:?}"
+            );
+        }
+        run(moved.close(&session));
+        assert_eq!(manager.crossings().moved, 1, "{what}");
+        browser = moved;
+    }
+}
+
+/// What the next place cannot hold is named, and its session goes on where it is.
+#[test]
+fn a_value_that_a_cookie_cannot_hold_keeps_its_session_in_the_store() {
+    let clock = ManualClock::new();
+    let store = Faulty::new(Arc::new(MemoryStore::new()), crossing::delays(1));
+    let keys = KeyRing::generate().unwrap();
+    let store = || native(&store, &keys, &clock, None);
+    for (key, value, refused, too_large) in [
+        ("set", Value::Set(vec![1_i64.into()]), 1, 0),
+        ("long", Value::from(noise().as_str()), 0, 1),
+    ] {
+        let mut browser = Browser::new(&store());
+        run(browser.request(async |session| session.insert_value(&key.into(), &value))).unwrap();
+        let manager = cookie(&clock, Some((store(), Phase::Move)));
+        let header = format!("{}={}", browser.name(), browser.cookie.clone().unwrap());
+        let session = manager.open([header.as_bytes()]);
+        session.insert("more", &1).unwrap();
+        let closing = run(manager.close(&session, false)).unwrap();
+        assert!(closing.set_cookie.is_none(), "{key}");
+        let crossings = manager.crossings();
+        assert_eq!(
+            (crossings.refused, crossings.too_large),
+            (refused, too_large),
+            "{key}"
+        );
+        assert_eq!(crossings.moved, 0, "{key}");
+        let dict = run(browser.open().dict()).unwrap();
+        assert_eq!(dict.get(key), Some(&value));
+        assert!(dict.get("more").is_some(), "{key}: it can be written to");
+    }
+}
+
+/// Text that no compression makes short.
+fn noise() -> String {
+    let mut state = 1_u64;
+    (0..6_000)
+        .map(|_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            char::from(b'!' + (state >> 33) as u8 % 90)
+        })
+        .collect()
+}
