@@ -102,3 +102,8 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/keys.md")]
 struct Keys;
+
+/// And that of the guide to a move.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/migration.md")]
+struct Migration;
