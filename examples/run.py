@@ -91,14 +91,16 @@ def main() -> None:
         parser.error(f"{given.name} can be started as {', '.join(filter(None, example.modes)) or 'nothing else'}")
     data = given.data.resolve() / given.name
     data.mkdir(parents=True, exist_ok=True)
-    # Told to end, it ends what it has started.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # Told to end, or left by its terminal, it ends what it has started.
+    for name in (signal.SIGHUP, signal.SIGTERM):
+        signal.signal(name, lambda *_: sys.exit(0))
     with contextlib.ExitStack() as stack:
         environment = {"DATA": str(data), "SECRET_KEY": secret(data / "secret"), **os.environ}
         for variable, value in example.modes[mode].items():
-            if variable not in environment:
-                text = value if isinstance(value, str) else stack.enter_context(value())
-                environment[variable] = text.format(data=data)
+            if isinstance(value, str):
+                environment[variable] = value.format(data=data)
+            elif variable not in environment:
+                environment[variable] = stack.enter_context(value())
         port = given.port if given.port and not servers.answers(given.port) else servers.free_port()
         behind = servers.free_port() if example.rust else port
         last = stack.enter_context(serving(HERE / example.folder, example.target, behind, environment))

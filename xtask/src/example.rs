@@ -5,13 +5,19 @@ use std::path::{Path, PathBuf};
 
 use crate::{
     programs::{self, SERVERS},
-    step::{Outcome, Step, root},
+    step::{Failure, Outcome, Step, root},
     tally::Tally,
     test::tell,
     tools, wheel,
 };
 
 pub(crate) fn run(arguments: &[String]) -> Outcome {
+    if arguments.is_empty() {
+        let places = "examples/flask/README.md and examples/shared/README.md";
+        return Err(Failure::new(format!(
+            "name one, or test: they are told in {places}"
+        )));
+    }
     programs::ensure(SERVERS)?;
     let python = wheel::prepare()?;
     if let Some(("test", rest)) = arguments.split_first().map(|(name, rest)| (&**name, rest)) {
