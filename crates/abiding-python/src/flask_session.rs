@@ -43,7 +43,7 @@ pub(crate) struct Settings {
 }
 
 /// A place that Flask-Session's applications share.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Shared {
     pub(crate) settings: FlaskSession,
     pub(crate) engine: Engine,
@@ -94,11 +94,8 @@ impl Settings {
                 return Err(wrong_setting(py, message));
             }
         };
-        if let Some((first, others)) = self.secrets.split_first() {
-            let ring = others.iter().fold(Secrets::new(first), |ring, other| {
-                ring?.with_fallback(other)
-            });
-            settings = settings.signed(ring.map_err(|error| misconfigured(py, &error))?);
+        if let Some(secrets) = ring(&self.secrets).map_err(|error| misconfigured(py, &error))? {
+            settings = settings.signed(secrets);
         }
         Ok(Shared {
             settings,
@@ -110,6 +107,17 @@ impl Settings {
             },
         })
     }
+}
+
+/// The secrets as one, the signing one first; `None` where there is none.
+pub(crate) fn ring(secrets: &[Vec<u8>]) -> Result<Option<Secrets>, ConfigError> {
+    let Some((first, others)) = secrets.split_first() else {
+        return Ok(None);
+    };
+    let ring = others.iter().fold(Secrets::new(first), |ring, other| {
+        ring?.with_fallback(other)
+    });
+    ring.map(Some)
 }
 
 impl Shared {

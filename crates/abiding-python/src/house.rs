@@ -15,7 +15,8 @@ use crate::{errors::raised, place::Place};
 /// One process's runtime and manager.
 pub(crate) struct House {
     pub(crate) manager: Manager,
-    pub(crate) store: AnyStore,
+    /// `None` where sessions lie in cookies.
+    pub(crate) store: Option<AnyStore>,
     runtime: Runtime,
     /// The process that opened it, and the only one that may use it.
     owner: u32,

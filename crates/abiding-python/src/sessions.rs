@@ -1,18 +1,19 @@
 //! The manager as Python holds it: made of settings, opened in each process when first needed.
 
 use std::{
+    iter,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-use abiding::Expiry;
+use abiding::{Expiry, FlaskSession, Phase};
 use abiding_stores::StoreUrlError;
 use pyo3::{prelude::*, sync::MutexExt, types::PyDict};
 
 use crate::{
     cookie::Cookie,
     errors::{misconfigured, raised, wrong_setting},
-    flask_session::Settings,
+    flask_session::{self, Settings},
     house::House,
     keys,
     place::{self, Kind, Place},
@@ -96,6 +97,45 @@ impl Sessions {
         Self::at(py, kind, &cookie, size_limit, discard_on_server_error)
     }
 
+    /// Flask's own signed cookie, for whoever moves from there or to there.
+    #[staticmethod]
+    #[pyo3(signature = (secrets, *, lifetime_seconds, cookie))]
+    fn flask_cookie(
+        py: Python<'_>,
+        secrets: Vec<Vec<u8>>,
+        lifetime_seconds: f64,
+        cookie: Cookie,
+    ) -> PyResult<Self> {
+        let lifetime = Duration::try_from_secs_f64(lifetime_seconds)
+            .map_err(|_| wrong_setting(py, "the lifetime is negative"))?;
+        let ring = flask_session::ring(&secrets).map_err(|error| misconfigured(py, &error))?;
+        let secrets = ring.ok_or_else(|| wrong_setting(py, "there is no secret for the cookie"))?;
+        // As Flask has it, unless a session says otherwise.
+        let sessions = FlaskSession::new().lifetime(lifetime).permanent(false);
+        Self::at(py, Kind::Cookie { secrets, sessions }, &cookie, 0, false)
+    }
+
+    /// The same sessions, which may also live in other places: each with what becomes of those that do.
+    fn elsewhere(&self, py: Python<'_>, others: Vec<(PyRef<'_, Self>, String)>) -> PyResult<Self> {
+        let mut place = self.place.clone();
+        for (other, phase) in others {
+            let phase = match phase.as_str() {
+                "mirror" => Phase::Mirror,
+                "move" => Phase::Move,
+                "probe" => Phase::Probe,
+                other => {
+                    let message = format!("{other:?} is no phase: use probe, move or mirror");
+                    return Err(wrong_setting(py, message));
+                }
+            };
+            place.others.push((other.place.clone(), phase));
+        }
+        Ok(Self {
+            place,
+            house: Mutex::new(None),
+        })
+    }
+
     /// Opens the store now, rather than at the first request.
     fn connect(&self, py: Python<'_>) -> PyResult<()> {
         self.house(py).map(drop)
@@ -112,14 +152,29 @@ impl Sessions {
     /// Removes up to `limit` sessions that ended by themselves: how many, and whether there are more.
     fn sweep(&self, py: Python<'_>, limit: usize) -> PyResult<(usize, bool)> {
         let house = self.house(py)?;
-        let swept = house.wait(py, house.manager.sweep(limit))?;
-        Ok((swept.removed, swept.more))
+        let others = house.manager.places().into_iter().map(|(other, _)| other);
+        let (mut removed, mut more) = (0, false);
+        for place in iter::once(house.manager.clone()).chain(others) {
+            // Cookies end by themselves.
+            if place.store().is_some() {
+                let swept = house.wait(py, place.sweep(limit))?;
+                removed += swept.removed;
+                more |= swept.more;
+            }
+        }
+        Ok((removed, more))
     }
 
     /// How many sessions live.
     fn count(&self, py: Python<'_>) -> PyResult<usize> {
         let house = self.house(py)?;
-        house.wait(py, place::count(&house.store))
+        match &house.store {
+            Some(store) => house.wait(py, place::count(store)),
+            None => Err(wrong_setting(
+                py,
+                "cookies are kept by visitors: nobody can count them",
+            )),
+        }
     }
 
     /// Ends every session of a subject: how many there were.
@@ -183,6 +238,7 @@ impl Sessions {
             cookie,
             size_limit,
             discards_on_server_error,
+            others: Vec::new(),
         };
         place.check().map_err(|error| misconfigured(py, &error))?;
         Ok(Self {

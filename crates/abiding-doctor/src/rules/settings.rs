@@ -16,6 +16,7 @@ use crate::{
 /// Every setting that starts with `SESSION_` and is read by Flask, Flask-Session or abiding.
 pub(crate) const KNOWN: &[&str] = &[
     "SESSION_ABIDING_ABSOLUTE_LIFETIME",
+    "SESSION_ABIDING_ELSEWHERE",
     "SESSION_ABIDING_KEYS",
     "SESSION_ABIDING_REALM",
     "SESSION_ABIDING_SIZE_LIMIT",

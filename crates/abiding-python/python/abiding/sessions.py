@@ -33,6 +33,24 @@ class Sessions:
         sessions._begin(lambda: _native.Sessions.flask_session(shared, **settings), sweep_seconds)
         return sessions
 
+    @classmethod
+    def flask_cookie(cls, secrets: list[bytes], **settings: Any) -> Sessions:
+        """Sessions in Flask's own signed cookie, for whoever moves from there or to there."""
+        sessions = cls.__new__(cls)
+        sessions._begin(lambda: _native.Sessions.flask_cookie(secrets, **settings), 0)
+        return sessions
+
+    def elsewhere(self, others: list[tuple[Sessions, str]]) -> Sessions:
+        """The same sessions, which may also live in other places: each with what becomes of those that do,
+        ``probe``, ``move`` or ``mirror``.
+        """
+        sessions = type(self).__new__(type(self))
+        seconds = max([self._sweep_seconds, *(other._sweep_seconds for other, _ in others)])
+        places = [(other._make, phase) for other, phase in others]
+        make = self._make
+        sessions._begin(lambda: make().elsewhere([(place(), phase) for place, phase in places]), seconds)
+        return sessions
+
     def _begin(self, make: Callable[[], _native.Sessions], sweep_seconds: float) -> None:
         self._make = make
         self._native = make()

@@ -55,6 +55,7 @@ class Session:
 
     def _interface(self, app: Flask) -> SessionInterface:
         url = config.store_url(app)
-        if url is None and config.flask_session_kind(app) is None:
+        nowhere_else = not app.config.get("SESSION_ABIDING_ELSEWHERE")
+        if url is None and config.flask_session_kind(app) is None and nowhere_else:
             return SignedCookieSessionInterface()
         return ServerSideSessionInterface(app, url)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -49,6 +51,47 @@ def flask_session_kind(app: Flask) -> str | None:
     kind = app.config.get("SESSION_TYPE")
     named = isinstance(kind, str) and kind.lower() in _TYPES
     return str(kind).lower() if named and app.config.get("SESSION_ABIDING_URL") is None else None
+
+
+def place(app: Flask, interface: SessionInterface) -> Sessions:
+    """The sessions in the one place that the configuration of the moment names."""
+    url, kind = store_url(app), flask_session_kind(app)
+    if url is not None:
+        return sessions(app, interface, url)
+    if kind is not None:
+        return shared_sessions(app, interface, kind)
+    lifetime = app.permanent_session_lifetime.total_seconds()
+    return Sessions.flask_cookie(secrets(app), lifetime_seconds=lifetime, cookie=cookie(app, interface))
+
+
+def elsewhere(app: Flask, interface: SessionInterface) -> list[tuple[Sessions, str]]:
+    """The other places where sessions may live: the configuration as it was, or will be, and the phase."""
+    others = app.config.get("SESSION_ABIDING_ELSEWHERE") or []
+    found = []
+    for other in others:
+        if not isinstance(other, Mapping) or "phase" not in other:
+            raise ConfigError(
+                "SESSION_ABIDING_ELSEWHERE is a list of settings, each with a phase, like"
+                " {'phase': 'move', 'SESSION_TYPE': 'redis', 'SESSION_REDIS': …}"
+            )
+        settings = {name: value for name, value in other.items() if name != "phase"}
+        with _configured(app, settings):
+            found.append((place(app, interface), str(other["phase"])))
+    return found
+
+
+@contextmanager
+def _configured(app: Flask, settings: Mapping[str, Any]) -> Iterator[None]:
+    """The configuration with these settings in place of those that say where sessions are."""
+    before = dict(app.config)
+    try:
+        for name in ("SESSION_TYPE", "SESSION_ABIDING_URL"):
+            app.config.pop(name, None)
+        app.config.update(settings)
+        yield
+    finally:
+        app.config.clear()
+        app.config.update(before)
 
 
 def shared_sessions(app: Flask, interface: SessionInterface, kind: str) -> Sessions:

@@ -102,14 +102,15 @@ class ServerSideSessionInterface(SessionInterface):
     session_class = ServerSideSession
 
     def __init__(self, app: Flask, url: str | None = None) -> None:
-        self.permanent = bool(app.config.get("SESSION_PERMANENT", True))
+        kept_in_cookie = url is None and config.flask_session_kind(app) is None
+        # Where the cookie is Flask's own, so is the rule.
+        self.permanent = not kept_in_cookie and bool(app.config.get("SESSION_PERMANENT", True))
         self.subject_key: str = app.config.get("SESSION_ABIDING_SUBJECT", "_user_id")
         #: The store's sessions, for ``count``, ``sweep``, ``sessions_of``, ``revoke`` and ``end_subject``.
-        kind = config.flask_session_kind(app)
-        if url is None and kind is not None:
-            self.sessions = config.shared_sessions(app, self, kind)
-        else:
-            self.sessions = config.sessions(app, self, url or "")
+        self.sessions = config.place(app, self)
+        elsewhere = config.elsewhere(app, self)
+        if elsewhere:
+            self.sessions = self.sessions.elsewhere(elsewhere)
 
     def open_session(self, app: Flask, request: Request) -> ServerSideSession:
         header = request.environ.get("HTTP_COOKIE")
