@@ -27,10 +27,13 @@ def create_app() -> Flask:
         SESSION_ABIDING_SUBJECT="name",
         PERMANENT_SESSION_LIFETIME=timedelta(days=7),
     )
-    # Where sessions live: in a table, as they did; without a type, in Flask's signed cookie.
-    if os.environ.get("PLATFORMS_SESSIONS") == "table":
-        app.config["SQLALCHEMY_DATABASE_URI"] = f"sqlite:///{os.environ['DATA']}/platforms.db"
-        app.config.update(SESSION_TYPE="sqlalchemy", SESSION_SQLALCHEMY=SQLAlchemy(app))
+    # Where sessions live: in a table, as they did, or in Flask's signed cookie. Whoever still has one in the other
+    # place brings it along, in either direction.
+    app.config["SQLALCHEMY_DATABASE_URI"] = f"sqlite:///{os.environ['DATA']}/platforms.db"
+    table = {"SESSION_TYPE": "sqlalchemy", "SESSION_SQLALCHEMY": SQLAlchemy(app)}
+    cookie = {"SESSION_TYPE": None}
+    here, before = (table, cookie) if os.environ.get("PLATFORMS_SESSIONS") == "table" else (cookie, table)
+    app.config.update(here, SESSION_ABIDING_ELSEWHERE=[{"phase": "move", **before}])
     Session(app)
     app.register_blueprint(look)
     app.add_url_rule("/", view_func=home)

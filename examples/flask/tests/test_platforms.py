@@ -50,9 +50,7 @@ def test_a_restart_keeps_the_choice(client: FlaskClient) -> None:
     assert is_known(client) and chosen(client) == "video"
 
 
-def test_a_slow_page_does_not_undo_the_choice(environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("PLATFORMS_SESSIONS", "table")
-    client = signed_in(create_app().test_client())
+def test_a_slow_page_does_not_undo_the_choice(client: FlaskClient) -> None:
     with slow_request(client, create_app, lambda: session["name"]):
         client.post("/switch/news")
     assert chosen(client) == "news"
@@ -67,31 +65,30 @@ def test_two_tabs_keep_what_each_of_them_wrote(environment: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize(("before", "after"), [("table", "cookie"), ("cookie", "table")])
-def test_a_change_of_the_place_asks_to_sign_in_again_and_breaks_nothing(
-    environment: pytest.MonkeyPatch, before: str, after: str
-) -> None:
-    """As it is: sessions do not move by themselves between a table and the cookie."""
-    environment.setenv("PLATFORMS_SESSIONS", before)
-    client = signed_in(create_app().test_client())
-    environment.setenv("PLATFORMS_SESSIONS", after)
-    client = same_browser(client, create_app())
-    assert not is_known(client)
-    signed_in(client)
-    client.post("/switch/news")
-    assert chosen(client) == "news"
-
-
-@pytest.mark.parametrize(("before", "after"), [("table", "cookie"), ("cookie", "table")])
-def test_the_way_back_knows_whoever_did_not_come_meanwhile(
+def test_a_change_of_the_place_and_the_way_back_sign_nobody_out(
     environment: pytest.MonkeyPatch, before: str, after: str
 ) -> None:
     environment.setenv("PLATFORMS_SESSIONS", before)
     client = signed_in(create_app().test_client())
     client.post("/switch/video")
-    environment.setenv("PLATFORMS_SESSIONS", after)
-    # A look that is not a sign-in leaves the cookie as it is.
-    client = same_browser(client, create_app())
-    assert not is_known(client)
+    publish(client, "video")
+    for place, expected, platform in ((after, "video", "news"), (before, "news", "shop")):
+        environment.setenv("PLATFORMS_SESSIONS", place)
+        client = same_browser(client, create_app())
+        assert is_known(client) and chosen(client) == expected
+        assert "We are open" in client.get("/").text
+        client.post(f"/switch/{platform}")
+        assert chosen(client) == platform
+
+
+@pytest.mark.parametrize(("before", "after"), [("table", "cookie"), ("cookie", "table")])
+def test_who_signs_out_on_the_way_stays_signed_out(environment: pytest.MonkeyPatch, before: str, after: str) -> None:
     environment.setenv("PLATFORMS_SESSIONS", before)
-    client = same_browser(client, create_app())
-    assert is_known(client) and chosen(client) == "video"
+    first = signed_in(create_app().test_client())
+    environment.setenv("PLATFORMS_SESSIONS", after)
+    client = same_browser(first, create_app())
+    assert is_known(client)
+    client.post("/sign-out")
+    assert not is_known(client)
+    # With the cookie of before it moved.
+    assert not is_known(same_browser(first, create_app()))
