@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::{
     base64url,
     clock::Timestamp,
-    codec::{self, Entries, Meta},
+    codec::{self, Entries, Meta, Side},
     delta::Delta,
     ending::Ending,
     error::{ConfigError, Error, ErrorKind, Result},
@@ -107,10 +107,13 @@ pub struct Content {
     pub info: Info,
     /// The application's values, each under its key as JSON.
     pub values: Vec<(String, String)>,
+    /// Whether it went to another place, and is kept here for a return without that.
+    pub moved: bool,
 }
 
 impl Content {
-    fn of(info: Info, entries: &Entries) -> Self {
+    fn of(info: Info, meta: &Meta, entries: &Entries) -> Self {
+        let side = meta.mark.as_ref().map(|mark| mark.side);
         let value = |entry: codec::Entry<'_>| {
             let json = String::from_utf8_lossy(entry.value).into_owned();
             (entry.key.to_owned(), json)
@@ -118,6 +121,7 @@ impl Content {
         Self {
             info,
             values: entries.iter().map(value).collect(),
+            moved: side == Some(Side::Moved),
         }
     }
 
@@ -132,7 +136,7 @@ impl Content {
         }
         let (meta, entries) = codec::parse(record.payload.clone(), 1)?;
         let info = Info::of_record(&meta, &entries, record, now);
-        Ok(Some(Self::of(info, &entries)))
+        Ok(Some(Self::of(info, &meta, &entries)))
     }
 }
 
@@ -219,7 +223,7 @@ impl Inspector {
                 _ => None,
             },
             old_key: key != self.ring.signer_at(now),
-            holds: Holds::Session(Content::of(info, &entries)),
+            holds: Holds::Session(Content::of(info, &meta, &entries)),
         })
     }
 
@@ -299,7 +303,7 @@ impl Inspector {
         let opened = self.sealer.open(key, record, now)?;
         Ok(opened.map(|(meta, entries)| {
             let info = Info::of_record(&meta, &entries, record, now);
-            Content::of(info, &entries)
+            Content::of(info, &meta, &entries)
         }))
     }
 

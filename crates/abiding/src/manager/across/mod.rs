@@ -204,6 +204,19 @@ impl Manager {
         self.0.bring_found(other, found).await
     }
 
+    /// Under which key the session lies here, once it moved, that lies under `key` in the place number `other`;
+    /// `None` where one of them is no store.
+    pub fn counterpart(&self, other: usize, key: &StoreKey) -> Option<StoreKey> {
+        let at = other + 1;
+        self.0.store_of()?;
+        self.0.others.get(other)?.shared.store_of()?;
+        if self.0.is_same(at) {
+            return Some(*key);
+        }
+        let derived = self.0.derived(key, self.0.clock.now());
+        Some(derived.first()?.key)
+    }
+
     /// The other places and their phases, in the order in which they were told to the builder.
     pub fn places(&self) -> Vec<(Self, Phase)> {
         let others = self.0.others.iter();
