@@ -21,6 +21,12 @@ impl Now {
     }
 }
 
+impl Clock for Now {
+    fn now(&self) -> Timestamp {
+        self.instant()
+    }
+}
+
 /// An instant in UTC, to the second; `never` for the end of time.
 pub(crate) fn spelled(instant: Timestamp) -> String {
     let micros = instant.as_millis().div_euclid(1_000).checked_mul(1_000_000);

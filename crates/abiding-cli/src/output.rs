@@ -3,6 +3,7 @@
 use std::{
     error::Error as StdError,
     io::{self, BufWriter, IsTerminal, StdoutLock, Write},
+    time::{Duration, Instant},
 };
 
 use clap::ValueEnum;
@@ -18,6 +19,8 @@ pub(crate) struct Output {
     colour: bool,
     /// The same for what goes to stderr.
     talk_colour: bool,
+    /// When the last line of progress was written.
+    told: Option<Instant>,
 }
 
 /// When to use colour.
@@ -66,6 +69,7 @@ impl Output {
             json,
             colour: on(io::stdout().is_terminal()),
             talk_colour: on(io::stderr().is_terminal()),
+            told: Some(instant()),
         }
     }
 
@@ -103,6 +107,26 @@ impl Output {
         let _ = writeln!(io::stderr(), "{}", text.as_ref());
     }
 
+    /// How far something came: on a terminal, in the place of what it said before; elsewhere a line now and then.
+    pub(crate) fn progress(&mut self, text: &str) {
+        if io::stderr().is_terminal() {
+            let _ = write!(io::stderr(), "\r\u{1b}[K{text}");
+        } else if self.told.is_none_or(|told| told.elapsed() > NOW_AND_THEN) {
+            self.note(text);
+            self.told = Some(instant());
+        }
+    }
+
+    /// Says how far it came at last.
+    pub(crate) fn end_progress(&mut self, text: &str) {
+        let rewrites = if io::stderr().is_terminal() {
+            "\r\u{1b}[K"
+        } else {
+            ""
+        };
+        self.note(format!("{rewrites}{text}"));
+    }
+
     /// Sees that all of it is out.
     pub(crate) fn finish(&mut self) -> Result<(), Failure> {
         Ok(self.out.flush()?)
@@ -138,6 +162,17 @@ fn paint(colour: bool, tone: Tone, text: &str) -> String {
 fn no_colour() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a program that tells how far it came"
+)]
+fn instant() -> Instant {
+    Instant::now()
+}
+
+/// How often somebody who is not at a terminal is told how far it came.
+const NOW_AND_THEN: Duration = Duration::from_secs(10);
 
 /// A table for people: columns as wide as they have to be, the last one as it is.
 #[derive(Debug)]

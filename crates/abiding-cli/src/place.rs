@@ -71,37 +71,41 @@ pub(crate) enum Layout {
 
 impl UrlArgs {
     /// The URL, wherever it is.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a program reads the variable that its user names"
-    )]
     pub(crate) fn read(&self) -> Result<StoreUrl, Failure> {
-        let text = if let Some(name) = self.url.strip_prefix("env:") {
-            let missing = |cause| {
-                let message =
-                    format!("the variable {name} does not hold the URL of a store: {cause}");
-                Failure::usage(message)
-            };
-            Zeroizing::new(env::var(name).map_err(missing)?)
-        } else if let Some(path) = self.url.strip_prefix('@') {
-            let missing = |cause| {
-                Failure::usage(format!(
-                    "the file {path} does not hold the URL of a store: {cause}"
-                ))
-            };
-            Zeroizing::new(fs::read_to_string(path).map_err(missing)?)
-        } else {
-            let url: StoreUrl = self.url.parse()?;
-            if url.to_string() != self.url && url.to_string().contains("***") {
-                return Err(Failure::usage(format!(
-                    "{url} has a password, and every user of this machine can read arguments: \
-                     put the URL into a variable and write `env:NAME`, or into a file and write `@PATH`"
-                )));
-            }
-            return Ok(url);
-        };
-        Ok(text.trim().parse()?)
+        read_url(&self.url)
     }
+}
+
+/// The URL that an argument is or names.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a program reads the variable that its user names"
+)]
+pub(crate) fn read_url(argument: &str) -> Result<StoreUrl, Failure> {
+    let text = if let Some(name) = argument.strip_prefix("env:") {
+        let missing = |cause| {
+            let message = format!("the variable {name} does not hold the URL of a store: {cause}");
+            Failure::usage(message)
+        };
+        Zeroizing::new(env::var(name).map_err(missing)?)
+    } else if let Some(path) = argument.strip_prefix('@') {
+        let missing = |cause| {
+            Failure::usage(format!(
+                "the file {path} does not hold the URL of a store: {cause}"
+            ))
+        };
+        Zeroizing::new(fs::read_to_string(path).map_err(missing)?)
+    } else {
+        let url: StoreUrl = argument.parse()?;
+        if url.to_string() != argument && url.to_string().contains("***") {
+            return Err(Failure::usage(format!(
+                "{url} has a password, and every user of this machine can read arguments: \
+                     put the URL into a variable and write `env:NAME`, or into a file and write `@PATH`"
+            )));
+        }
+        return Ok(url);
+    };
+    Ok(text.trim().parse()?)
 }
 
 /// Runs what needs a runtime.
@@ -120,38 +124,60 @@ pub(crate) struct Place {
 impl PlaceArgs {
     /// Opens what is there. Nothing is made.
     pub(crate) async fn open(&self) -> Result<Place, Failure> {
-        let url = self.url.read()?;
-        if self.layout == Layout::Native {
-            let store = url.open_existing().await?;
-            return Ok(Place {
-                url,
-                store,
-                flask: None,
-            });
+        let settings = self
+            .layout
+            .settings(&self.prefix, &self.table, self.permanent);
+        self.layout.open(self.url.read()?, &settings).await
+    }
+}
+
+impl Layout {
+    /// Opens what is there. Nothing is made. The settings are those of Flask-Session.
+    pub(crate) async fn open(
+        self,
+        url: StoreUrl,
+        settings: &FlaskSession,
+    ) -> Result<Place, Failure> {
+        if self == Self::Native {
+            return Ok(Place::native(url.open_existing().await?, url));
         }
-        let mut settings = FlaskSession::new()
-            .prefix(&self.prefix)
-            .table(&self.table)
-            .lifetime(self.permanent);
-        if self.layout == Layout::FlaskSession05 {
-            settings = settings.pickled();
-        }
-        let flask = Arc::new(url.open_flask_session(&settings).await?);
+        let flask = Arc::new(url.open_flask_session(settings).await?);
         Ok(Place {
             url,
             store: flask.store.clone(),
             flask: Some(flask),
         })
     }
+
+    /// The settings of an application that keeps its sessions so.
+    pub(crate) fn settings(self, prefix: &str, table: &str, permanent: Duration) -> FlaskSession {
+        let settings = FlaskSession::new()
+            .prefix(prefix)
+            .table(table)
+            .lifetime(permanent);
+        match self {
+            Self::FlaskSession05 => settings.pickled(),
+            Self::FlaskSession | Self::Native => settings,
+        }
+    }
 }
 
 impl Place {
+    /// One in abiding's own layout.
+    pub(crate) fn native(store: AnyStore, url: StoreUrl) -> Self {
+        Self {
+            url,
+            store,
+            flask: None,
+        }
+    }
+
     /// Whether values lie there in the open.
     pub(crate) fn is_flask(&self) -> bool {
         self.flask.is_some()
     }
 
-    fn hides_ids(&self) -> bool {
+    pub(crate) fn hides_ids(&self) -> bool {
         self.flask.as_ref().is_some_and(|flask| flask.hides_ids())
     }
 

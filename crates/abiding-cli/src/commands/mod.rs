@@ -4,6 +4,7 @@ mod completions;
 mod cookie;
 mod doctor;
 mod keys;
+mod migrate;
 mod sessions;
 mod store;
 
@@ -24,6 +25,9 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Keys(keys::Command),
     Man(completions::Man),
+    /// Move all sessions from one place to another, while people use them
+    #[command(subcommand)]
+    Migrate(migrate::Command),
     /// See, count and end the sessions that are there
     #[command(subcommand)]
     Sessions(sessions::Command),
@@ -40,6 +44,7 @@ impl Command {
             Self::Doctor(command) => command.run(output),
             Self::Keys(command) => command.run(output),
             Self::Man(command) => command.run(output),
+            Self::Migrate(command) => command.run(output),
             Self::Sessions(command) => command.run(output),
             Self::Store(command) => command.run(output),
         }

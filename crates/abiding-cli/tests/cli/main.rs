@@ -9,6 +9,7 @@
 )]
 
 mod fixture;
+mod killed;
 mod transcript;
 
 use transcript::Transcript;
@@ -18,7 +19,7 @@ macro_rules! transcripts {
         $(#[test]
         fn $name() {
             let transcript = Transcript::of($path);
-            if $path.ends_with("sessions.md") {
+            if $path.ends_with("migrate.md") || $path.ends_with("sessions.md") {
                 fixture::make(transcript.directory());
             }
             transcript.check();
@@ -30,6 +31,7 @@ transcripts! {
     a_configuration_is_examined: "tests/cli/doctor.md",
     cookies_are_decoded_verified_and_signed: "tests/cli/cookie.md",
     keys_are_made_rotated_and_revoked: "tests/cli/keys.md",
+    sessions_are_moved: "tests/cli/migrate.md",
     sessions_are_seen_and_ended: "tests/cli/sessions.md",
     stores_are_made_and_looked_at: "tests/cli/store.md",
     whoever_asks_is_helped: "tests/cli/help.md",

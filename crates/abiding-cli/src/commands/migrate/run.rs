@@ -1,0 +1,205 @@
+//! `abiding migrate run` and `rollback`: moves all sessions, page by page.
+
+use std::{
+    num::NonZero,
+    time::{Duration, Instant},
+};
+
+use abiding::{ErrorKind, Found, Manager, store::Cursor};
+use tokio::task::JoinSet;
+
+use super::{
+    ends::{Ends, EndsArgs},
+    journal::{Journal, JournalArgs},
+    tally::Tally,
+};
+use crate::{
+    exit::{Exit, Failure},
+    output::{Output, Tone},
+    place::{self, PAGE},
+};
+
+/// Move all sessions; what was interrupted goes on where it stopped
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    ends: EndsArgs,
+    #[command(flatten)]
+    journal: JournalArgs,
+    /// How many sessions a second are looked at, at most
+    #[arg(long, value_name = "NUMBER")]
+    rate: Option<NonZero<u32>>,
+    /// How many move at once
+    #[arg(long, value_name = "NUMBER", default_value = "16")]
+    parallel: NonZero<usize>,
+}
+
+/// Move all sessions back, from where `--to` says to where `--from` says
+#[derive(Debug, clap::Args)]
+pub(crate) struct Back {
+    #[command(flatten)]
+    args: Args,
+}
+
+impl Back {
+    pub(super) fn run(self, output: &mut Output) -> Result<Exit, Failure> {
+        let ends = self.args.ends.reversed();
+        Args { ends, ..self.args }.run(output)
+    }
+}
+
+impl Args {
+    pub(super) fn run(self, output: &mut Output) -> Result<Exit, Failure> {
+        place::run(async {
+            let ends = self.ends.open().await?;
+            let mut journal = self.journal.open(&ends.route)?;
+            let (from, to) = (&ends.route.from, &ends.route.to);
+            let how = if journal.tally.seen > 0 {
+                "goes on"
+            } else {
+                "begins"
+            };
+            output.note(format!(
+                "from {from} to {to}: {how}; the journal is {}",
+                self.journal.path().display()
+            ));
+            let moved = self.walk(&ends, &mut journal, output).await;
+            // Also of what came to no end.
+            self.report(&journal, output)?;
+            moved?;
+            Ok(match journal.tally.left() {
+                0 => Exit::Fine,
+                _ => Exit::Findings,
+            })
+        })
+    }
+
+    async fn walk(
+        &self,
+        ends: &Ends,
+        journal: &mut Journal,
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        let pace = Pace::begin(self.rate, journal.seconds);
+        let mut seen = 0;
+        while !journal.is_done {
+            let from = journal.next.as_deref().map(Cursor::new);
+            let page = ends
+                .from
+                .page(from.as_ref(), PAGE, ends.now.instant())
+                .await?;
+            let mut tally = journal.tally;
+            tally.unreadable(page.unreadable as u64);
+            for few in page.found.chunks(self.parallel.get()) {
+                bring(&ends.manager, few, &mut tally).await?;
+            }
+            seen += tally.seen - journal.tally.seen;
+            journal.tally = tally;
+            journal.next = page.next.map(|cursor| cursor.as_str().to_owned());
+            journal.is_done = journal.next.is_none();
+            journal.seconds = pace.seconds();
+            self.journal.keep(journal)?;
+            output.progress(&progress(journal, seen, &pace));
+            pace.rest(seen).await;
+        }
+        output.end_progress(&progress(journal, seen, &pace));
+        Ok(())
+    }
+
+    fn report(&self, journal: &Journal, output: &mut Output) -> Result<(), Failure> {
+        if output.is_json() {
+            return output.object(journal);
+        }
+        for (count, what) in journal.tally.rows() {
+            output.line(format!("{count:>12}  {what}"))?;
+        }
+        let (seen, seconds) = (journal.tally.seen, journal.seconds);
+        let end = match journal.is_done {
+            true if journal.tally.left() == 0 => {
+                output.paint(Tone::Good, "all are where they should be")
+            }
+            true => output.paint(Tone::Bad, "not all could move"),
+            false => output.paint(
+                Tone::Bad,
+                "it was interrupted: run it again, and it goes on",
+            ),
+        };
+        output.line(format!("{seen:>12}  looked at in {seconds:.1} s: {end}"))
+    }
+}
+
+/// Moves a few sessions at once.
+async fn bring(manager: &Manager, few: &[Found], tally: &mut Tally) -> Result<(), Failure> {
+    let mut tasks = JoinSet::new();
+    for found in few {
+        let (manager, found) = (manager.clone(), found.clone());
+        tasks.spawn(async move { manager.bring(0, &found).await });
+    }
+    while let Some(brought) = tasks.join_next().await {
+        match brought {
+            Ok(Ok(brought)) => tally.count(brought),
+            // It is one record that is damaged, or was sealed with another key.
+            Ok(Err(error)) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Decode) => {
+                tally.unreadable(1);
+            }
+            Ok(Err(error)) => return Err(error.into()),
+            Err(_) => {
+                return Err(Failure::new(
+                    Exit::Failed,
+                    "a session could not be moved: this is a mistake in this program",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How fast it goes.
+struct Pace {
+    rate: Option<NonZero<u32>>,
+    begin: Instant,
+    /// Seconds of the runs before.
+    before: f64,
+}
+
+impl Pace {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a program that tells how long it took"
+    )]
+    fn begin(rate: Option<NonZero<u32>>, before: f64) -> Self {
+        Self {
+            rate,
+            begin: Instant::now(),
+            before,
+        }
+    }
+
+    fn seconds(&self) -> f64 {
+        self.before + self.begin.elapsed().as_secs_f64()
+    }
+
+    /// Waits until so many may have been looked at.
+    async fn rest(&self, seen: u64) {
+        if let Some(rate) = self.rate {
+            let due = Duration::from_secs_f64(seen as f64 / f64::from(rate.get()));
+            tokio::time::sleep(due.saturating_sub(self.begin.elapsed())).await;
+        }
+    }
+}
+
+/// How far it came, how fast, and how long it may take yet where `plan` has counted.
+fn progress(journal: &Journal, seen: u64, pace: &Pace) -> String {
+    let a_second = seen as f64 / pace.begin.elapsed().as_secs_f64().max(0.001);
+    let all = journal.tally.seen;
+    let mut text = format!(
+        "{all} looked at, {} moved, {a_second:.0} a second",
+        journal.tally.moved
+    );
+    if let Some(total) = journal.total.filter(|total| *total > all) {
+        let share = all * 100 / total;
+        let left = (total - all) as f64 / a_second.max(0.001);
+        text += &format!(", {share} %, {left:.0} s left");
+    }
+    text
+}

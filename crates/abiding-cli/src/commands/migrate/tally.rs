@@ -1,0 +1,96 @@
+//! What became of the sessions of a migration, counted.
+
+use abiding::Brought;
+use serde::{Deserialize, Serialize};
+
+/// What became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub(super) struct Tally {
+    /// Looked at; one that a walk met twice counts twice.
+    pub(super) seen: u64,
+    /// Moved by this migration.
+    pub(super) moved: u64,
+    /// Moved before: by a visitor's request, or before an interruption.
+    pub(super) moved_before: u64,
+    /// Over by the time that they were looked at.
+    pub(super) ended: u64,
+    /// On their way to another id, under which they are looked at again or move when they are next used.
+    pub(super) under_way: u64,
+    /// Stayed: larger than the new place allows.
+    pub(super) too_large: u64,
+    /// Stayed: they hold a value that the new place cannot keep.
+    pub(super) refused: u64,
+    /// Stayed: nobody can read them, neither with these keys.
+    pub(super) unreadable: u64,
+}
+
+impl Tally {
+    pub(super) fn count(&mut self, brought: Brought) {
+        self.seen += 1;
+        let kind = match brought {
+            Brought::Moved => &mut self.moved,
+            Brought::WasMoved => &mut self.moved_before,
+            Brought::Ended => &mut self.ended,
+            Brought::TooLarge => &mut self.too_large,
+            Brought::Refused => &mut self.refused,
+            _ => &mut self.under_way,
+        };
+        *kind += 1;
+    }
+
+    pub(super) fn unreadable(&mut self, count: u64) {
+        self.seen += count;
+        self.unreadable += count;
+    }
+
+    /// How many live on in the old place alone.
+    pub(super) fn left(&self) -> u64 {
+        self.too_large + self.refused + self.unreadable
+    }
+
+    /// One row for each kind that there is: how many, and what that is.
+    pub(super) fn rows(&self) -> Vec<(u64, &'static str)> {
+        let rows = [
+            (self.moved, "moved"),
+            (self.moved_before, "had moved before"),
+            (self.ended, "were over"),
+            (
+                self.under_way,
+                "were on their way to a new id, and move when they are next used",
+            ),
+            (self.too_large, "are too large for the new place, and stay"),
+            (
+                self.refused,
+                "hold a value that the new place cannot keep, and stay",
+            ),
+            (
+                self.unreadable,
+                "cannot be read, with these keys or at all, and stay",
+            ),
+        ];
+        rows.into_iter().filter(|(count, _)| *count > 0).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_session_that_was_seen_is_in_one_row() {
+        let mut tally = Tally::default();
+        let all = [
+            Brought::Ended,
+            Brought::Moved,
+            Brought::Refused,
+            Brought::TooLarge,
+            Brought::Vanished,
+            Brought::WasMoved,
+        ];
+        all.into_iter().for_each(|brought| tally.count(brought));
+        tally.unreadable(2);
+        assert_eq!(tally.seen, 8);
+        assert_eq!(tally.rows().iter().map(|(count, _)| count).sum::<u64>(), 8);
+        assert_eq!(tally.left(), 4);
+    }
+}
