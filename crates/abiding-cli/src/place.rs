@@ -35,6 +35,13 @@ pub(crate) struct PlaceArgs {
     /// Who keeps them there, in which layout
     #[arg(long, value_enum, default_value_t, help_heading = "Layout")]
     layout: Layout,
+    #[command(flatten)]
+    flask: FlaskArgs,
+}
+
+/// The settings of Flask-Session, where it keeps them.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct FlaskArgs {
     /// Flask-Session: how the names of sessions begin (SESSION_KEY_PREFIX)
     #[arg(
         long,
@@ -124,10 +131,22 @@ pub(crate) struct Place {
 impl PlaceArgs {
     /// Opens what is there. Nothing is made.
     pub(crate) async fn open(&self) -> Result<Place, Failure> {
-        let settings = self
-            .layout
-            .settings(&self.prefix, &self.table, self.permanent);
+        let settings = self.flask.settings(self.layout);
         self.layout.open(self.url.read()?, &settings).await
+    }
+}
+
+impl FlaskArgs {
+    /// Those of an application that keeps its sessions in this layout.
+    pub(crate) fn settings(&self, layout: Layout) -> FlaskSession {
+        let settings = FlaskSession::new()
+            .prefix(&self.prefix)
+            .table(&self.table)
+            .lifetime(self.permanent);
+        match layout {
+            Layout::FlaskSession05 => settings.pickled(),
+            Layout::FlaskSession | Layout::Native => settings,
+        }
     }
 }
 
@@ -147,18 +166,6 @@ impl Layout {
             store: flask.store.clone(),
             flask: Some(flask),
         })
-    }
-
-    /// The settings of an application that keeps its sessions so.
-    pub(crate) fn settings(self, prefix: &str, table: &str, permanent: Duration) -> FlaskSession {
-        let settings = FlaskSession::new()
-            .prefix(prefix)
-            .table(table)
-            .lifetime(permanent);
-        match self {
-            Self::FlaskSession05 => settings.pickled(),
-            Self::FlaskSession | Self::Native => settings,
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use abiding::{
-    FlaskSession, Manager, ManagerBuilder, Phase,
+    Manager, ManagerBuilder, Phase,
     inspect::Inspector,
     store::{AnyStore, Store as _, sample},
 };
@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     exit::{Exit, Failure},
-    moment::{Now, parse_length},
-    place::{Layout, Place, read_url},
+    moment::Now,
+    place::{FlaskArgs, Layout, Place, read_url},
     secrets::KeyArgs,
 };
 
@@ -33,25 +33,8 @@ pub(super) struct EndsArgs {
     /// Who keeps them where they go, in which layout
     #[arg(long, value_enum, default_value_t, help_heading = "Layout")]
     to_layout: Layout,
-    /// Flask-Session: how the names of sessions begin (SESSION_KEY_PREFIX)
-    #[arg(
-        long,
-        value_name = "TEXT",
-        default_value = "session:",
-        help_heading = "Layout"
-    )]
-    prefix: String,
-    /// Flask-Session: the table in a database (SESSION_SQLALCHEMY_TABLE)
-    #[arg(
-        long,
-        value_name = "NAME",
-        default_value = "sessions",
-        help_heading = "Layout"
-    )]
-    table: String,
-    /// Flask-Session: how long a session may lie unused (PERMANENT_SESSION_LIFETIME)
-    #[arg(long, value_name = "LENGTH", default_value = "31d", value_parser = parse_length, help_heading = "Layout")]
-    permanent: Duration,
+    #[command(flatten)]
+    flask: FlaskArgs,
     #[command(flatten)]
     keys: KeyArgs,
     #[command(flatten)]
@@ -103,7 +86,7 @@ impl EndsArgs {
         })?;
         let from = self
             .from_layout
-            .open(from_url, &self.settings(self.from_layout))
+            .open(from_url, &self.flask.settings(self.from_layout))
             .await?;
         if from.hides_ids() {
             return Err(Failure::new(
@@ -113,7 +96,7 @@ impl EndsArgs {
         }
         let to = match self.to_layout {
             Layout::Native => Place::native(to_url.open().await?, to_url),
-            layout => layout.open(to_url, &self.settings(layout)).await?,
+            layout => layout.open(to_url, &self.flask.settings(layout)).await?,
         };
         let builder = |place: &Place, layout| -> ManagerBuilder<AnyStore> {
             let builder = Manager::builder(place.store.clone())
@@ -122,7 +105,7 @@ impl EndsArgs {
                 .clock(self.now);
             match layout {
                 Layout::Native => builder,
-                layout => builder.flask_session(self.settings(layout)),
+                layout => builder.flask_session(self.flask.settings(layout)),
             }
         };
         let old = builder(&from, self.from_layout).build()?;
@@ -140,10 +123,6 @@ impl EndsArgs {
         };
         ends.are_two().await?;
         Ok(ends)
-    }
-
-    fn settings(&self, layout: Layout) -> FlaskSession {
-        layout.settings(&self.prefix, &self.table, self.permanent)
     }
 }
 
