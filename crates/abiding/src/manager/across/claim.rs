@@ -60,7 +60,7 @@ impl Shared {
                 return Ok(stays);
             }
             let Some(store) = self.store_of() else {
-                return self.reseal(live, stays, now);
+                return self.reseal(live, name, stays, now);
             };
             match self.admit(store, live, name, now).await {
                 Ok(Some(credential)) => {
@@ -76,13 +76,23 @@ impl Shared {
     }
 
     /// From one cookie to another.
-    fn reseal(&self, live: &Live, stays: Whereabouts, now: Timestamp) -> Result<Whereabouts> {
+    fn reseal(
+        &self,
+        live: &Live,
+        name: &[u8; 32],
+        stays: Whereabouts,
+        now: Timestamp,
+    ) -> Result<Whereabouts> {
+        let mut live = Box::new(live.clone());
+        live.meta.mark = Some(Mark {
+            side: Side::Claimed,
+            twin: Some(StoreKey::from_bytes(*name)),
+        });
         let base = (live.meta.clone(), live.entries.clone());
         if let Err(error) = self.sealed_cookie(Some(&base), &Asked::nothing(), now) {
             return self.kept(error).map(|_| stays);
         }
         self.counts.add(Count::Moved);
-        let mut live = Box::new(live.clone());
         live.old_key = true;
         Ok(Whereabouts::sealed(0, live))
     }
@@ -202,7 +212,9 @@ impl Shared {
             self.claim(name, Some(&credential), ends, now).await?;
             return Ok(Some(credential));
         }
-        let former = live.meta.mark.as_ref().and_then(|mark| mark.twin);
+        let former = live.meta.mark.as_ref();
+        let former = former.filter(|mark| mark.side == Side::Settled);
+        let former = former.and_then(|mark| mark.twin);
         let meta = Meta {
             mark: Some(Mark {
                 side: Side::Copy,

@@ -86,10 +86,7 @@ impl Shared {
             across.presented.push(origin);
             across.candidates.push(Candidate { known, origin });
         }
-        // A record tells whether it is still the session; a cookie cannot.
-        across
-            .candidates
-            .sort_by_key(|candidate| matches!(candidate.origin.lead, Lead::Cookie(_)));
+        across.sort();
         desk.state.known = match (across.next(), ended, refused) {
             (Some(known), ..) => known,
             (None, Some(ending), _) => Known::Ended(ending),
@@ -144,6 +141,21 @@ impl Shared {
 }
 
 impl Across {
+    /// Records first: each tells whether it is still the session. Of cookies the one that was made of another
+    /// comes before that.
+    fn sort(&mut self) {
+        let names: Vec<_> = self.candidates.iter().map(|one| one.origin.lead).collect();
+        self.candidates.sort_by_key(|candidate| {
+            let Known::Unvouched(live) = &candidate.known else {
+                return (false, false);
+            };
+            let made_of = live.meta.mark.as_ref().and_then(|mark| mark.twin);
+            let supersedes =
+                made_of.is_some_and(|twin| names.contains(&Lead::Cookie(*twin.as_bytes())));
+            (true, !supersedes)
+        });
+    }
+
     /// The next candidate, whose place is the home from now on.
     pub(super) fn next(&mut self) -> Option<Known> {
         if self.candidates.is_empty() {
