@@ -139,6 +139,15 @@ impl World {
         })
     }
 
+    /// Whether an operation that was dropped can no longer come into effect.
+    fn drops_at_once(&self) -> bool {
+        self.nodes.borrow().iter().all(|node| {
+            let places = node.places();
+            let mut all = places.iter().map(|(place, _)| place).chain([node]);
+            all.all(|place| place.store().is_none_or(|store| store.in_process))
+        })
+    }
+
     fn node(&self) -> Manager {
         let node = self.below(2);
         self.nodes.borrow()[node].clone()
