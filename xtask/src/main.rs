@@ -13,6 +13,7 @@ mod features;
 mod flask;
 mod fmt;
 mod lint;
+mod matrix;
 mod programs;
 mod screenshots;
 mod step;
@@ -71,6 +72,11 @@ const COMMANDS: &[Command] = &[
         name: "torture",
         purpose: "every store by several processes and through kills; writes docs/torture.md; an argument picks some",
         run: torture::run,
+    },
+    Command {
+        name: "matrix",
+        purpose: "sessions move from every place to every other and back; writes docs/matrix.md; an argument: how many histories each",
+        run: matrix::run,
     },
     Command {
         name: "valkey",
