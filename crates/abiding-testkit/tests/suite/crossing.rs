@@ -29,6 +29,8 @@ enum Kind {
     /// Keys and a cookie of its own.
     Apart,
     Sealed,
+    /// Sealed, in a cookie of another name.
+    SealedApart,
     /// Sealed, and its sign-ins entered in a store.
     Revocable,
 }
@@ -66,6 +68,11 @@ impl Place {
                 Manager::client_side(self.keys.clone()).irrevocable(),
                 elsewhere,
             ),
+            Kind::SealedApart => {
+                let cookie = CookieSpec::host("apart").unwrap();
+                let builder = Manager::client_side(self.keys.clone()).cookie(cookie);
+                self.sealed(builder.irrevocable(), elsewhere)
+            }
             Kind::Revocable => {
                 let builder = Manager::client_side(self.keys.clone());
                 self.sealed(builder.revocable(Arc::clone(self.store.store())), elsewhere)
@@ -150,4 +157,6 @@ fn from_a_store_to_cookies_and_back_nothing_is_lost_and_nobody_signed_out() {
 #[test]
 fn from_cookies_to_other_cookies_and_back_nothing_is_lost_and_nobody_signed_out() {
     walk(30, 1, &Kind::Sealed, &Kind::Revocable);
+    walk(30, 1, &Kind::Sealed, &Kind::SealedApart);
+    walk(30, 1, &Kind::Revocable, &Kind::SealedApart);
 }
