@@ -77,6 +77,12 @@ pub(crate) enum Layout {
 }
 
 impl UrlArgs {
+    /// What stands in an argument that may be something else than a store.
+    pub(crate) fn of(url: &str) -> Self {
+        let url = url.to_owned();
+        Self { url }
+    }
+
     /// The URL, wherever it is.
     pub(crate) fn read(&self) -> Result<StoreUrl, Failure> {
         read_url(&self.url)

@@ -140,8 +140,6 @@ pub(crate) struct StoreSays {
     pub(crate) local: bool,
     /// Powers beyond what sessions need, in the server's own words.
     pub(crate) excessive: Vec<String>,
-    /// What is missing or other than it should be in its tables.
-    pub(crate) schema: Option<String>,
     pub(crate) expiry_indexed: Option<bool>,
     pub(crate) eviction: Option<String>,
     /// The server's clock minus ours, in seconds.

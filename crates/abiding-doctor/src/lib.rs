@@ -34,6 +34,8 @@ mod rule;
 mod rules;
 mod secret;
 mod silence;
+#[cfg(feature = "store")]
+mod store;
 pub mod tables;
 mod timeouts;
 #[cfg(feature = "tree")]

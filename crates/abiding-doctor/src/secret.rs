@@ -419,7 +419,7 @@ const PUBLISHED: &[(&[u8], &str)] = &[
         "the quickstart of Flask 0.x and 1.0",
     ),
     (
-        b"F12Zr47j\\3yX R~X@H!jmM]Lwf/,?KT",
+        b"F12Zr47j\x03yX R~X@H!jmM]Lwf/,?KT",
         "the documentation of Flask 0.x",
     ),
     (b"dev", "the tutorial of Flask"),

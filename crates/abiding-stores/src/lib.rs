@@ -16,6 +16,7 @@
 //! <!-- end of table -->
 
 pub mod catalogue;
+mod checkup;
 #[cfg(feature = "file")]
 pub mod file;
 #[cfg(feature = "flask")]
@@ -51,6 +52,7 @@ mod url;
         feature = "sqlite"
     )
 ))]
+pub use checkup::Checkup;
 pub use url::FlaskPlace;
 pub use url::{StoreUrl, StoreUrlError, open};
 

@@ -6,11 +6,13 @@ use std::{
 };
 
 use abiding_doctor::{Facts, Report, Severity, Silences, examine};
+use abiding_stores::catalogue::STORES;
 
 use crate::{
     exit::{Exit, Failure},
     moment::Now,
     output::Output,
+    place::{UrlArgs, run},
 };
 
 /// Find what is wrong with how an application keeps its sessions
@@ -23,6 +25,9 @@ Examples:
   What a visitor gets, tried with the secrets that everybody knows:
     abiding doctor https://shop.example.com/login
 
+  Its store, by the variable that holds the URL, and the code along with it:
+    abiding doctor . env:SESSION_URL
+
   For a code host, which shows it beside the lines:
     abiding doctor --sarif . > doctor.sarif
 
@@ -30,7 +35,8 @@ Nothing of what is read is executed, and no secret that is found is printed. Wha
 to live with stands in `abiding-doctor.toml`, each with its reason. Ends with 0 if there is nothing worse than
 a note, with 1 for warnings and with 7 for errors.")]
 pub(crate) struct Doctor {
-    /// The source tree of the application, or one file of it; or the URL of one of its pages
+    /// The source tree of the application, or one file of it; the URL of one of its pages; or its
+    /// store: a URL such as `redis://cache/0`, `env:NAME`, or `@PATH`
     #[arg(value_name = "PLACE", required = true)]
     places: Vec<String>,
     /// Answer as a SARIF 2.1.0 log
@@ -83,13 +89,28 @@ fn read(path: &Path) -> Result<Silences, Failure> {
 }
 
 fn look(place: &str) -> Result<Facts, Failure> {
-    if !(place.starts_with("https://") || place.starts_with("http://")) {
-        return Ok(Facts::of_tree(Path::new(place))?);
+    if place.starts_with("https://") || place.starts_with("http://") {
+        return run(async { Ok(Facts::of_url(place).await?) });
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    Ok(runtime.block_on(Facts::of_url(place))?)
+    if is_store(place) {
+        let url = UrlArgs::of(place).read()?;
+        return run(async { Ok(Facts::of_store(&url).await) });
+    }
+    Ok(Facts::of_tree(Path::new(place))?)
+}
+
+/// Whether this names a store, or where its URL is; anything else without slashes behind a colon is a path.
+fn is_store(place: &str) -> bool {
+    let mut schemes = STORES.iter().flat_map(|kind| kind.schemes);
+    let begins = |name: &str| {
+        place
+            .strip_prefix(name)
+            .is_some_and(|rest| rest.starts_with(':'))
+    };
+    place.starts_with("env:")
+        || place.starts_with('@')
+        || place.contains("://")
+        || schemes.any(|scheme| begins(scheme.name))
 }
 
 fn exit(report: &Report) -> Exit {

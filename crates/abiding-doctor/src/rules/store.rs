@@ -14,9 +14,9 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "S01",
         severity: Error,
-        title: "The store cannot be used",
+        title: "The store cannot be reached, or not used by this release",
         why: "Every request that looks at its session fails.",
-        remedy: "what the message says: the address, the password, the certificate, the grants",
+        remedy: "what the message says: the address, the password, the certificate, the grants, the schema",
         standards: &[],
         sources: &[Store],
         check: |picture| says(picture.facts.store.as_ref(), |store| store.refusal.clone()),
@@ -54,19 +54,9 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "S04",
         severity: Error,
-        title: "The tables of the store are not as they should be",
-        why: "Sessions cannot be kept there, or not by this release.",
-        remedy: "open it once with `create=true` and a user that may make tables, or take the release that made them",
-        standards: &[],
-        sources: &[Store],
-        check: |picture| says(picture.facts.store.as_ref(), |store| store.schema.clone()),
-    },
-    Rule {
-        id: "S05",
-        severity: Error,
         title: "The server drops living sessions",
         why: "When its memory is full it removes what has not been used for longest, or anything: people are signed out at random.",
-        remedy: "Redis: maxmemory-policy noeviction, or volatile-ttl at most; memcached: start it with -M",
+        remedy: "Redis: maxmemory-policy noeviction; memcached: start it with -M",
         standards: &[],
         sources: &[Store, Tree],
         check: |picture| {
@@ -87,7 +77,7 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
-        id: "S06",
+        id: "S05",
         severity: Warning,
         title: "The clocks of store and application differ",
         why: "What expires by one clock lives by the other: sessions end early or late by the difference.",
@@ -106,7 +96,7 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
-        id: "S07",
+        id: "S06",
         severity: Warning,
         title: "MySQL cuts off what does not fit",
         why: "Without a strict sql_mode a value that is too long is shortened and stored: a session that cannot be read.",
@@ -121,7 +111,7 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
-        id: "S08",
+        id: "S07",
         severity: Error,
         title: "A file or folder of sessions that others may read",
         why: "Other users of the machine see when who was here; who may write can undo sessions.",
@@ -136,12 +126,9 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
+/// All keys of sessions have an expiry, so that every policy but one means them.
 fn evicts(policy: &str) -> bool {
-    policy.starts_with("allkeys")
-        || matches!(
-            policy,
-            "volatile-lru" | "volatile-lfu" | "volatile-random" | "lru"
-        )
+    policy != "noeviction"
 }
 
 fn says(store: Option<&StoreSays>, check: impl Fn(&StoreSays) -> Option<String>) -> Vec<Broken> {

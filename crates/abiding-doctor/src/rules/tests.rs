@@ -838,13 +838,6 @@ const CASES: &[Case] = &[
     },
     Case {
         rule: "S04",
-        broken: &[Store(|store| {
-            store.schema = Some("there is no table".into())
-        })],
-        sound: &[Store(|_| ())],
-    },
-    Case {
-        rule: "S05",
         broken: &[
             Store(|store| store.eviction = Some("allkeys-lru".into())),
             Tree(&[(
@@ -861,12 +854,12 @@ const CASES: &[Case] = &[
         ],
     },
     Case {
-        rule: "S06",
+        rule: "S05",
         broken: &[Store(|store| store.skew = Some(-3.0))],
         sound: &[Store(|store| store.skew = Some(1.0))],
     },
     Case {
-        rule: "S07",
+        rule: "S06",
         broken: &[Store(|store| {
             store.sql_mode = Some("NO_ENGINE_SUBSTITUTION".into())
         })],
@@ -875,7 +868,7 @@ const CASES: &[Case] = &[
         })],
     },
     Case {
-        rule: "S08",
+        rule: "S07",
         broken: &[Store(|store| store.loose_mode = Some(0o644))],
         sound: &[Store(|_| ())],
     },

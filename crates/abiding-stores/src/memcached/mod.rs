@@ -40,6 +40,7 @@
 //! ```
 
 mod changes;
+mod checkup;
 mod failure;
 #[cfg(feature = "flask")]
 mod flask;
@@ -65,6 +66,7 @@ use abiding::{
 };
 use tokio::time::Instant;
 
+pub(crate) use checkup::checkup;
 #[cfg(feature = "flask")]
 pub use flask::MemcachedShelf;
 pub use options::MemcachedOptions;

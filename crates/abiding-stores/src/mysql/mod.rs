@@ -48,6 +48,7 @@
 //! # }
 //! ```
 
+mod checkup;
 mod errand;
 mod failure;
 #[cfg(feature = "flask")]
@@ -81,6 +82,7 @@ use mysql_async::Value;
 pub use flask::MysqlShelf;
 pub use options::MysqlOptions;
 
+pub(crate) use checkup::checkup;
 pub(crate) use url::open_url;
 #[cfg(feature = "flask")]
 pub(crate) use url::url_options;

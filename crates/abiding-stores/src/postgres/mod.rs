@@ -40,6 +40,7 @@
 //! # }
 //! ```
 
+mod checkup;
 mod connection;
 mod errand;
 mod failure;
@@ -73,6 +74,7 @@ use abiding::{
 pub use flask::PostgresShelf;
 pub use options::{Durability, PostgresOptions};
 
+pub(crate) use checkup::checkup;
 pub(crate) use url::open_url;
 #[cfg(feature = "flask")]
 pub(crate) use url::url_options;

@@ -49,6 +49,7 @@
 //! ```
 
 mod changes;
+mod checkup;
 mod cluster;
 mod failure;
 #[cfg(feature = "flask")]
@@ -81,6 +82,7 @@ use redis::{Cmd, Value, cmd};
 pub use flask::RedisShelf;
 pub use options::RedisOptions;
 
+pub(crate) use checkup::checkup;
 pub(crate) use url::open_url;
 #[cfg(feature = "flask")]
 pub(crate) use url::url_options;
