@@ -54,7 +54,7 @@ mod url;
 ))]
 pub use checkup::Checkup;
 pub use url::FlaskPlace;
-pub use url::{StoreUrl, StoreUrlError, open};
+pub use url::{Aside, StoreUrl, StoreUrlError, open};
 
 #[cfg(test)]
 mod scratch;

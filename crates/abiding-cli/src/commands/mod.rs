@@ -7,6 +7,7 @@ mod keys;
 mod migrate;
 mod sessions;
 mod store;
+mod verify_store;
 
 use crate::{
     exit::{Exit, Failure},
@@ -34,6 +35,7 @@ pub(crate) enum Command {
     /// Make a store, bring it up to date, look at it
     #[command(subcommand)]
     Store(store::Command),
+    VerifyStore(verify_store::Args),
 }
 
 impl Command {
@@ -47,6 +49,7 @@ impl Command {
             Self::Migrate(command) => command.run(output),
             Self::Sessions(command) => command.run(output),
             Self::Store(command) => command.run(output),
+            Self::VerifyStore(command) => command.run(output),
         }
     }
 }

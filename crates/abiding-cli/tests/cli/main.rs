@@ -10,6 +10,8 @@
 
 mod fixture;
 mod killed;
+#[cfg(unix)]
+mod servers;
 mod transcript;
 
 use transcript::Transcript;
@@ -20,6 +22,7 @@ macro_rules! transcripts {
         fn $name() {
             let transcript = Transcript::of($path);
             if $path.ends_with("migrate.md") || $path.ends_with("sessions.md") {
+            if ["sessions.md", "command.md"].iter().any(|name| $path.ends_with(name)) {
                 fixture::make(transcript.directory());
             }
             transcript.check();
@@ -34,5 +37,6 @@ transcripts! {
     sessions_are_moved: "tests/cli/migrate.md",
     sessions_are_seen_and_ended: "tests/cli/sessions.md",
     stores_are_made_and_looked_at: "tests/cli/store.md",
+    the_tour_of_the_documentation_is_what_happens: "../../docs/command.md",
     whoever_asks_is_helped: "tests/cli/help.md",
 }

@@ -84,7 +84,6 @@ pub use options::MysqlOptions;
 
 pub(crate) use checkup::checkup;
 pub(crate) use url::open_url;
-#[cfg(feature = "flask")]
 pub(crate) use url::url_options;
 
 use errand::Errand;

@@ -8,6 +8,7 @@ use percent_encoding::percent_decode_str;
 
 use super::{
     MysqlStore,
+    errand::query,
     failure::Failure,
     pool::{self, Pool},
     schema::{self, Schema},
@@ -185,6 +186,21 @@ impl MysqlOptions {
         let Self {
             table, patience, ..
         } = self;
+        let opts = self.way()?;
+        let mut connection = pool::open(&opts, *patience).await?;
+        let mut schema = Schema::new(&mut connection, table, place);
+        match theirs {
+            None => schema.prepare(self.create, *patience).await?,
+            Some(theirs) => schema.take(&theirs, self.create).await?,
+        }
+        let texts = Texts::new(&table.quoted('`'));
+        let pool = Pool::new(opts, texts, *patience, place.to_owned(), self.connections);
+        pool.put_back(connection);
+        Ok(MysqlStore::new(Arc::new(pool), table.clone()))
+    }
+
+    /// How the server is reached.
+    fn way(&self) -> Result<Opts, Failure> {
         let mut opts = OptsBuilder::from_opts(self.opts.clone())
             // What an update finds counts, whether or not it changes anything.
             .client_found_rows(true)
@@ -197,17 +213,23 @@ impl MysqlOptions {
         if self.tls {
             opts = opts.ssl_opts(tls::trusting(self.roots.as_deref())?);
         }
-        let opts = Opts::from(opts);
-        let mut connection = pool::open(&opts, *patience).await?;
-        let mut schema = Schema::new(&mut connection, table, place);
-        match theirs {
-            None => schema.prepare(self.create, *patience).await?,
-            Some(theirs) => schema.take(&theirs, self.create).await?,
-        }
-        let texts = Texts::new(&table.quoted('`'));
-        let pool = Pool::new(opts, texts, *patience, place.to_owned(), self.connections);
-        pool.put_back(connection);
-        Ok(MysqlStore::new(Arc::new(pool), table.clone()))
+        Ok(Opts::from(opts))
+    }
+
+    /// Takes the table away, and what is noted of it.
+    pub(crate) async fn drop_table(&self) -> Result<()> {
+        let place = self.place();
+        let dropping = async {
+            let mut connection = pool::open(&self.way()?, self.patience).await?;
+            let (table, versions) = (self.table.quoted('`'), self.table.versions('`'));
+            query(&mut connection, &format!("DROP TABLE IF EXISTS {table}")).await?;
+            let name = self.table.name();
+            let forget = format!("DELETE FROM {versions} WHERE name = '{name}'");
+            query(&mut connection, &forget).await.map(drop)
+        };
+        let dropped = tokio::time::timeout(self.patience, dropping).await;
+        let dropped = dropped.unwrap_or(Err(Failure::Late(self.patience)));
+        dropped.map_err(|failure| failure.into_error("remove", &place))
     }
 
     /// Which database this is, in words that may be read by anybody.

@@ -184,6 +184,26 @@ impl PostgresOptions {
         opened.map_err(|failure| failure.into_error("open", &place))
     }
 
+    /// Takes the table away, and what is noted of it.
+    pub(crate) async fn drop_table(&self) -> Result<()> {
+        let place = self.place();
+        let drop = async {
+            let mut config = self.patient();
+            let tls = self.way(&mut config)?;
+            let (client, _ending) = tls.connect(&config).await?;
+            let statements = format!(
+                "DROP TABLE IF EXISTS {}; DELETE FROM {} WHERE name = '{}'",
+                self.table.quoted('"'),
+                self.table.versions('"'),
+                self.table.name(),
+            );
+            Ok(client.batch_execute(&statements).await?)
+        };
+        let dropped = tokio::time::timeout(self.patience, drop).await;
+        let dropped = dropped.unwrap_or(Err(Failure::Late(self.patience)));
+        dropped.map_err(|failure: Failure| failure.into_error("remove", &place))
+    }
+
     async fn open_at(&self, place: &str) -> Result<PostgresStore, Failure> {
         let Self {
             table,

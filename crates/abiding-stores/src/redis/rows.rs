@@ -254,6 +254,11 @@ impl Names {
         self.named("s:", "")
     }
 
+    /// How the names of all there is begin.
+    pub(super) fn all(&self) -> String {
+        self.named("", "")
+    }
+
     /// The key of a row by its name.
     pub(super) fn key(&self, name: &[u8]) -> Option<StoreKey> {
         let member = name.strip_prefix(self.rows().as_bytes())?;

@@ -12,7 +12,7 @@ use abiding::{
 };
 use redis::{Value, cmd};
 
-use super::{Outcome, RedisStore, cluster::Address, rows::Stored};
+use super::{Outcome, RedisStore, cluster::Address, link::Effect, rows::Stored};
 
 /// Where a walk over all keys is: at which server of a cluster, and where there.
 #[derive(Clone, Debug, Default)]
@@ -114,13 +114,47 @@ impl fmt::Display for Cursor {
 }
 
 impl RedisStore {
+    /// Takes away every key whose name begins as those of this store, on each server of a cluster.
+    pub(crate) async fn remove_all(&self) -> Result<()> {
+        let mut cursor = Cursor::default();
+        loop {
+            let (next, names) = self
+                .names_at("remove", cursor, &self.names.all(), PAGE)
+                .await?;
+            for name in names {
+                let mut remove = cmd("DEL");
+                remove.arg(&name);
+                let name = String::from_utf8_lossy(&name);
+                self.send("remove", &name, &remove, Effect::Once).await?;
+            }
+            match next {
+                Some(next) => cursor = next,
+                None => return Ok(()),
+            }
+        }
+    }
+
     /// Some keys, and where the next ones are.
     async fn page(
         &self,
         operation: &'static str,
-        mut cursor: Cursor,
+        cursor: Cursor,
         count: usize,
     ) -> Result<(Option<Cursor>, Vec<StoreKey>)> {
+        let rows = self.names.rows();
+        let (next, names) = self.names_at(operation, cursor, &rows, count).await?;
+        let keys = names.iter().filter_map(|name| self.names.key(name));
+        Ok((next, keys.collect()))
+    }
+
+    /// Some names that begin with `prefix`, and where the next ones are.
+    async fn names_at(
+        &self,
+        operation: &'static str,
+        mut cursor: Cursor,
+        prefix: &str,
+        count: usize,
+    ) -> Result<(Option<Cursor>, Vec<Vec<u8>>)> {
         let node = self.nodes.primary(cursor.server.as_ref(), false);
         let server = node.as_ref().map(|node| node.address.clone());
         if server != cursor.server {
@@ -130,7 +164,7 @@ impl RedisStore {
         let mut scan = cmd("SCAN");
         scan.arg(cursor.at)
             .arg("MATCH")
-            .arg(format!("{}*", escaped(&self.names.rows())))
+            .arg(format!("{}*", escaped(prefix)))
             .arg("COUNT")
             .arg(count);
         let reply = self.nodes.look(node.as_deref(), &scan).await;
@@ -158,11 +192,11 @@ impl RedisStore {
             }
             at => Some(Cursor { at, ..cursor }),
         };
-        let key = |name| match name {
-            Value::BulkString(name) => self.names.key(&name),
+        let name = |name| match name {
+            Value::BulkString(name) => Some(name),
             _ => None,
         };
-        Ok((next, names.into_iter().filter_map(key).collect()))
+        Ok((next, names.into_iter().filter_map(name).collect()))
     }
 
     fn cursor(&self) -> std::sync::MutexGuard<'_, Cursor> {

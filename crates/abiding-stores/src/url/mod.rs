@@ -7,6 +7,7 @@
 //! 2. A password, and an option that is one, is printed as `***`; a URL that is refused is not printed at all.
 //! 3. What is reserved in a URL is percent-encoded: `/ ? # @ : ,` in a password, `? # %` in a path.
 
+mod aside;
 mod error;
 #[cfg(all(
     feature = "flask",
@@ -28,6 +29,7 @@ use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 use abiding::{Error, ErrorKind, Result, store::AnyStore};
 use zeroize::Zeroizing;
 
+pub use aside::Aside;
 pub use error::StoreUrlError;
 #[cfg(all(
     feature = "flask",
