@@ -14,8 +14,7 @@ use pyo3::{prelude::*, types::PyDict};
 
 use crate::{
     errors::{misconfigured, raised, wrong_setting},
-    known::Known,
-    values,
+    values::{self, Shade},
 };
 
 /// Reads and writes the values of Flask's session cookies.
@@ -122,10 +121,27 @@ impl SignedCookies {
         into: &Bound<'_, PyDict>,
         now: Option<i64>,
     ) -> PyResult<Option<CookieValues>> {
-        let read = self.codec.read(cookie, instant(now), self.max_age);
-        let session = read.map_err(|error| raised(into.py(), &error))?;
-        let known = session.map(|session| Known::read(session, into));
-        Ok(known.transpose()?.map(|known| CookieValues { known }))
+        let py = into.py();
+        let json = self.codec.read_json(cookie, instant(now), self.max_age);
+        let Some(json) = json.map_err(|error| raised(py, &error))? else {
+            return Ok(None);
+        };
+        if let Some(json) = values::untagged(&json)
+            && let Some(object) = values::of_json(py, json)
+            && let Ok(session) = object.cast_exact::<PyDict>()
+        {
+            into.update(session.as_mapping())?;
+        } else {
+            let session = self.codec.read(cookie, instant(now), Duration::MAX);
+            let session = session.map_err(|error| raised(py, &error))?;
+            for (key, value) in &session.unwrap_or_default() {
+                into.set_item(values::to(py, key)?, values::to(py, value)?)?;
+            }
+        }
+        Ok(Some(CookieValues {
+            cookie: cookie.to_owned(),
+            shade: Shade::of_pairs(into),
+        }))
     }
 
     /// Whether the session has other values than were in its cookie, nested ones included.
@@ -134,12 +150,19 @@ impl SignedCookies {
         opened: Option<&CookieValues>,
         session: &Bound<'_, PyDict>,
     ) -> PyResult<bool> {
-        if opened.is_some_and(|opened| opened.known.are_of(session)) {
+        if opened.is_some_and(|opened| opened.shade.is_of_pairs(session)) {
             return Ok(false);
         }
         let now = values::dict_from(session)?;
-        let before = opened.map(|opened| opened.known.dict(session.py()));
-        let before = before.transpose()?.unwrap_or_default();
+        let before = match opened {
+            // It was good when the request began.
+            Some(opened) => self
+                .codec
+                .read(&opened.cookie, instant(None), Duration::MAX),
+            None => Ok(None),
+        };
+        let before = before.map_err(|error| raised(session.py(), &error))?;
+        let before = before.unwrap_or_default();
         if before == now {
             return Ok(false);
         }
@@ -155,7 +178,8 @@ impl SignedCookies {
 /// What was in a session's cookie.
 #[pyclass(frozen, module = "abiding._native")]
 pub(crate) struct CookieValues {
-    known: Known,
+    cookie: String,
+    shade: Shade,
 }
 
 /// An instant that was given, in Unix seconds, or the present one.

@@ -3,10 +3,7 @@
 
 use std::collections::HashMap;
 
-use abiding::{
-    Spelled,
-    compat::{Dict, Value},
-};
+use abiding::{Spelled, compat::Value};
 use pyo3::{
     prelude::*,
     types::{PyDict, PyString},
@@ -59,15 +56,6 @@ impl Known {
             for (key, value) in pair.read().map_err(|error| raised(py, &error))? {
                 known.fetch(key, value, into)?;
             }
-        }
-        Ok(known)
-    }
-
-    /// The same with pairs that were read already.
-    pub(crate) fn read(pairs: Dict, into: &Bound<'_, PyDict>) -> PyResult<Self> {
-        let mut known = Self(Vec::with_capacity(pairs.len()));
-        for (key, value) in pairs.into_pairs() {
-            known.fetch(key, value, into)?;
         }
         Ok(known)
     }
@@ -156,22 +144,6 @@ impl Known {
             changes.set.push(set);
         }
         Ok(changes)
-    }
-
-    /// Whether nothing at all was done to this dict.
-    pub(crate) fn are_of(&self, now: &Bound<'_, PyDict>) -> bool {
-        now.len() == self.0.len()
-            && now
-                .iter()
-                .zip(&self.0)
-                .all(|((name, object), pair)| name.is(&pair.name) && pair.shade.is_of(&object))
-    }
-
-    pub(crate) fn dict(&self, py: Python<'_>) -> PyResult<Dict> {
-        let pairs = self.0.iter();
-        let pairs = pairs.map(|pair| Ok((pair.key.clone(), pair.was.value(py)?)));
-        let pairs = pairs.collect::<PyResult<Vec<_>>>()?;
-        Ok(Dict::from_pairs(pairs).unwrap_or_default())
     }
 
     /// What was stored by other means.

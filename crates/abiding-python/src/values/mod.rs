@@ -46,6 +46,12 @@ pub(crate) fn of_json<'py>(py: Python<'py>, json: &str) -> Option<Bound<'py, PyA
     is_whole.then_some(object)
 }
 
+/// The text, if there is none of Flask's tags in it: all of them are keys that begin with a blank.
+pub(crate) fn untagged(json: &[u8]) -> Option<&str> {
+    let json = std::str::from_utf8(json).ok()?;
+    (!json.contains("\" ") && !json.contains("\\u0020")).then_some(json)
+}
+
 /// A whole session, as Flask's cookie holds it.
 pub(crate) fn dict_from(dict: &Bound<'_, PyDict>) -> PyResult<Dict> {
     let value = from_python::value(dict.as_any());

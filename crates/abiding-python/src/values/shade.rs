@@ -27,8 +27,7 @@ impl Shade {
         }
         let each = |item: Bound<'_, PyAny>| Self::of(&item);
         if let Ok(dict) = object.cast_exact::<PyDict>() {
-            let pairs = dict.iter().map(|(key, value)| (key.unbind(), each(value)));
-            return Self::Dict(pairs.collect());
+            return Self::of_pairs(dict);
         }
         if let Ok(list) = object.cast_exact::<PyList>() {
             return Self::List(list.iter().map(each).collect());
@@ -39,16 +38,30 @@ impl Shade {
         }
     }
 
+    /// That of a dict, of whatever class.
+    pub(crate) fn of_pairs(dict: &Bound<'_, PyDict>) -> Self {
+        let pairs = dict.iter();
+        let pairs = pairs.map(|(key, value)| (key.unbind(), Self::of(&value)));
+        Self::Dict(pairs.collect())
+    }
+
+    /// [`is_of`](Self::is_of), whatever the class of the dict.
+    pub(crate) fn is_of_pairs(&self, dict: &Bound<'_, PyDict>) -> bool {
+        let Self::Dict(pairs) = self else {
+            return false;
+        };
+        let same = |((key, value), (known, shade)): ((Bound<'_, PyAny>, _), &(Py<PyAny>, Self))| {
+            key.is(known) && shade.is_of(&value)
+        };
+        dict.len() == pairs.len() && dict.iter().zip(pairs).all(same)
+    }
+
     /// Whether this object is the one that this was made of, with all that was in it.
     pub(crate) fn is_of(&self, object: &Bound<'_, PyAny>) -> bool {
         match self {
-            Self::Dict(pairs) => object.cast_exact::<PyDict>().is_ok_and(|dict| {
-                dict.len() == pairs.len()
-                    && dict
-                        .iter()
-                        .zip(pairs)
-                        .all(|((key, value), (known, shade))| key.is(known) && shade.is_of(&value))
-            }),
+            Self::Dict(_) => object
+                .cast_exact::<PyDict>()
+                .is_ok_and(|dict| self.is_of_pairs(dict)),
             Self::Leaf(known) => object.is(known),
             Self::List(items) => object.cast_exact::<PyList>().is_ok_and(|list| {
                 list.len() == items.len()

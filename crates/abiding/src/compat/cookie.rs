@@ -4,13 +4,10 @@
 //! payload grows to at most [`CookieCodec::MAX_JSON`] bytes. The caller passes the time and the
 //! lifetime.
 
-use std::{
-    io::{Read, Write},
-    time::Duration,
-};
+use std::{cell::RefCell, io::Read, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
+use flate2::{Compress, Compression, FlushCompress, Status, read::ZlibDecoder};
 
 use super::{
     Dict, Value,
@@ -124,6 +121,23 @@ impl CookieCodec {
         }
     }
 
+    /// The JSON of the session in this cookie, for hosts that have a reader of their own. Flask's tags are in it, and
+    /// nothing but the signature was looked at: what [`read`](Self::read) refuses may be here.
+    ///
+    /// # Errors
+    /// [`Corrupt`](ErrorKind::Corrupt) for what is signed by us and no cookie of a session.
+    pub fn read_json(
+        &self,
+        cookie: &str,
+        now: Timestamp,
+        max_age: Duration,
+    ) -> Result<Option<Vec<u8>>> {
+        match self.signer.unsign_at(cookie, now, max_age) {
+            Ok(payload) => json_of(payload).map(Some),
+            Err(Refusal::Expired | Refusal::Malformed | Refusal::Signature) => Ok(None),
+        }
+    }
+
     /// The session in this cookie, when it was signed, and whether another key than the one that signs
     /// had done so. The outer error is what [`read`](Self::read) answers with `None`, the inner one what it
     /// answers with an error.
@@ -160,15 +174,18 @@ impl CookieCodec {
     }
 }
 
-fn read_payload(payload: &str) -> Result<Dict> {
+fn json_of(payload: &str) -> Result<Vec<u8>> {
     let (packed, payload) = match payload.strip_prefix('.') {
         Some(packed) => (true, packed),
         None => (false, payload),
     };
     let bytes = decode_base64(payload.as_bytes());
     let bytes = bytes.ok_or_else(|| corrupt("the payload is not base64"))?;
-    let json = if packed { unpack(&bytes)? } else { bytes };
-    match tagged::read(&json)? {
+    if packed { unpack(&bytes) } else { Ok(bytes) }
+}
+
+fn read_payload(payload: &str) -> Result<Dict> {
+    match tagged::read(&json_of(payload)?)? {
         Value::Dict(dict) => Ok(dict),
         Value::None => Ok(Dict::new()),
         other => {
@@ -198,13 +215,31 @@ fn unpack(bytes: &[u8]) -> Result<Vec<u8>> {
     Ok(unpacked)
 }
 
+thread_local! {
+    /// Its tables are large: to make them costs more than to compress a session.
+    ///
+    /// The highest effort: on texts this short it is what comes closest to zlib's own level 6.
+    static DEFLATE: RefCell<Compress> = RefCell::new(Compress::new(Compression::best(), true));
+}
+
 fn pack(json: &[u8]) -> Result<Vec<u8>> {
-    // The highest effort: on texts this short it is what comes closest to zlib's own level 6.
-    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
-    let packed = encoder.write_all(json).and_then(|()| encoder.finish());
-    packed.map_err(|error| {
+    let refused = || {
         let context = "the payload cannot be compressed";
-        Error::new(ErrorKind::Encode, "write a Flask cookie", context).with_source(error)
+        Error::new(ErrorKind::Encode, "write a Flask cookie", context)
+    };
+    DEFLATE.with_borrow_mut(|deflate| {
+        deflate.reset();
+        let mut packed = Vec::with_capacity(json.len() / 2 + 64);
+        loop {
+            let done = usize::try_from(deflate.total_in()).unwrap_or(json.len());
+            let rest = json.get(done..).unwrap_or_default();
+            let step = deflate.compress_vec(rest, &mut packed, FlushCompress::Finish);
+            match step.map_err(|cause| refused().with_source(cause))? {
+                Status::StreamEnd => return Ok(packed),
+                // What it has room for is what there is in the vector.
+                Status::Ok | Status::BufError => packed.reserve(json.len() / 2 + 64),
+            }
+        }
     })
 }
 
