@@ -161,22 +161,27 @@ def gunicorn(
     """An application in this folder under gunicorn, 2 workers of 8 threads: its base URL. What it says
     goes to a file there, or in the folder `log`."""
     port = free_port()
-    log = (log or folder) / "gunicorn.log"
-    command = [
-        sys.executable,
-        "-m",
-        "gunicorn",
-        "--bind",
-        f"127.0.0.1:{port}",
-        "--workers",
-        "2",
-        "--threads",
-        "8",
-        "--chdir",
-        str(folder),
-        *arguments,
-        target,
-    ]
+    command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", "2"]
+    command += ["--threads", "8", "--chdir", str(folder), *arguments, target]
+    with serving(command, port, (log or folder) / "gunicorn.log", environment) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def uwsgi(target: str, folder: Path, *arguments: str, **environment: str) -> Iterator[str]:
+    """The same under uWSGI."""
+    program = Path(sys.executable).with_name("uwsgi")
+    if not program.exists():
+        missing("uwsgi")
+    port = free_port()
+    command = [str(program), "--http-socket", f"127.0.0.1:{port}", "--master", "--processes", "2"]
+    command += ["--threads", "8", "--die-on-term", "--home", sys.prefix, "--chdir", str(folder), *arguments]
+    with serving([*command, "--module", target], port, folder / "uwsgi.log", environment) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def serving(command: list[str], port: int, log: Path, environment: dict[str, str]) -> Iterator[str]:
     with log.open("wb") as out, running(command, stdout=out, stderr=out, env={**os.environ, **environment}):
 
         def healthy() -> bool:

@@ -74,6 +74,8 @@ WAYS = [
     *(pytest.param((kind, "ours"), id=kind) for kind in STORES),
     *(pytest.param((kind, "preload"), id=f"{kind}, preload") for kind in STORES),
     *(pytest.param((kind, "Flask-Session"), id=f"{kind} of Flask-Session") for kind in STORES),
+    *(pytest.param((kind, "gevent"), id=f"{kind}, gevent") for kind in ("sqlite", "redis")),
+    *(pytest.param((kind, "uwsgi"), id=f"{kind}, uWSGI") for kind in ("sqlite", "redis")),
 ]
 
 
@@ -92,7 +94,10 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     if way == "preload":
         environment["OPENED_BEFORE_THE_FORK"] = "yes"
         arguments = ["--preload"]
-    with servers.gunicorn("busy:app", folder, *arguments, **environment) as place:
+    if way == "gevent":
+        arguments = ["--worker-class", "gevent"]
+    serve = servers.uwsgi if way == "uwsgi" else servers.gunicorn
+    with serve("busy:app", folder, *arguments, **environment) as place:
         yield place
 
 
