@@ -41,6 +41,7 @@ pub mod sqlite;
 mod table;
 mod url;
 
+pub use checkup::Checkup;
 #[cfg(all(
     feature = "flask",
     any(
@@ -52,7 +53,6 @@ mod url;
         feature = "sqlite"
     )
 ))]
-pub use checkup::Checkup;
 pub use url::FlaskPlace;
 pub use url::{Aside, StoreUrl, StoreUrlError, open};
 
