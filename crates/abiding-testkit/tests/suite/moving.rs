@@ -298,3 +298,68 @@ fn sessions_are_brought_one_by_one_without_being_used() {
     let probing = stage.node(NEW, Some(Phase::Probe));
     assert!(block_on(probing.bring(0, &found[0])).is_err());
 }
+
+/// The old place must not be able to stop the new one. A sign-out counts when it holds everywhere.
+#[test]
+fn an_old_place_that_is_down_stops_sign_outs_alone() {
+    for same in [true, false] {
+        let stage = Stage::new(same);
+        let jar = request(&stage.node(OLD, None), "", fill_in);
+        let node = stage.node(NEW, Some(Phase::Mirror));
+        let jar = request(&node, &jar, async |session| {
+            session.insert("step", &3).unwrap();
+        });
+        stage.stores[OLD].follow(Plan::new().always(Operation::Any, Fault::Fail));
+        let jar = request(&node, &jar, async |session| {
+            assert_eq!(session.get("step").await.unwrap(), Some(3));
+            session.insert("step", &4).unwrap();
+        });
+        assert!(node.crossings().mirror_failed > 0);
+        let session = node.open([jar.as_bytes()]);
+        session.logout();
+        assert!(block_on(node.close(&session, false)).is_err());
+        stage.stores[OLD].follow(Plan::new());
+        request(&node, &jar, async |session| session.logout());
+        for (end, phase) in [(OLD, None), (NEW, None), (NEW, Some(Phase::Mirror))] {
+            assert!(
+                !is_live(&stage.node(end, phase), &jar),
+                "{same}: {end} {phase:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_sessions_of_a_subject_are_listed_and_ended_in_every_place() {
+    let stage = Stage::new(false);
+    let node = |end: usize, elsewhere: Option<Phase>| {
+        let builder = |end: usize| {
+            Manager::builder(Arc::clone(stage.stores[end].store()))
+                .keys(stage.keys[end].clone())
+                .cookie(CookieSpec::host(stage.names[end]).unwrap())
+                .clock(stage.clock.clone())
+                .subjects()
+        };
+        match elsewhere {
+            Some(phase) => builder(end).elsewhere(builder(1 - end).build().unwrap(), phase),
+            None => builder(end),
+        }
+        .build()
+        .unwrap()
+    };
+    let moved = request(&node(OLD, None), "", fill_in);
+    let stays = request(&node(OLD, None), "", fill_in);
+    let moving = node(NEW, Some(Phase::Move));
+    let moved = request(&moving, &moved, async |session| {
+        assert_eq!(session.get("step").await.unwrap(), Some(2));
+    });
+    let begun = request(&moving, "", fill_in);
+    for node in [&moving, &node(OLD, Some(Phase::Probe))] {
+        assert_eq!(block_on(node.sessions_of("ada")).unwrap().len(), 3);
+    }
+    let session = moving.open([moved.as_bytes()]);
+    assert_eq!(block_on(session.end_others()).unwrap(), 2);
+    assert!(is_live(&moving, &moved) && !is_live(&moving, &begun) && !is_live(&moving, &stays));
+    assert_eq!(block_on(moving.end_subject("ada")).unwrap(), 1);
+    assert!(!is_live(&moving, &moved) && !is_live(&node(OLD, None), &stays));
+}
