@@ -31,8 +31,9 @@ const ENDINGS: [(Ending, u8); 2] = [(Ending::Revoked, 1), (Ending::SignedOut, 2)
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mark {
     pub(crate) side: Side,
-    /// Where the other one lies, if not under the same key.
-    pub(crate) twin: Option<StoreKey>,
+    /// Where the other one lies, if not under the same key. Apart, since a key is large and hardly any
+    /// session has a mark.
+    twin: Option<Box<StoreKey>>,
 }
 
 /// Which of the two a record is.
@@ -201,9 +202,20 @@ impl Meta {
 }
 
 impl Mark {
+    pub(crate) fn new(side: Side, twin: Option<StoreKey>) -> Self {
+        let twin = twin.map(Box::new);
+        Self { side, twin }
+    }
+
+    /// Where the other one lies, if not under the same key.
+    pub(crate) fn twin(&self) -> Option<StoreKey> {
+        self.twin.as_deref().copied()
+    }
+
     /// `side:u8 twin_len:u8 twin`
     fn spelled(&self) -> Vec<u8> {
-        let twin = self.twin.as_ref().map_or_else(Vec::new, StoreKey::spelled);
+        let twin = self.twin.as_deref();
+        let twin = twin.map_or_else(Vec::new, StoreKey::spelled);
         let side = SIDES.iter().position(|side| *side == self.side);
         // A key has at most 89 bytes.
         let head = [side.unwrap_or(0) as u8 + 1, twin.len() as u8];
@@ -217,9 +229,7 @@ impl Mark {
         let bytes = reader.take(len)?;
         let twin =
             (len > 0).then(|| StoreKey::from_spelled(bytes).ok_or_else(|| corrupt("a mark")));
-        Ok(Self {
-            side: *side.ok_or_else(|| corrupt("a mark"))?,
-            twin: twin.transpose()?,
-        })
+        let side = *side.ok_or_else(|| corrupt("a mark"))?;
+        Ok(Self::new(side, twin.transpose()?))
     }
 }

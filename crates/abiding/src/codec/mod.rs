@@ -375,7 +375,7 @@ mod tests {
         for twin in [None, Some(key)] {
             for side in [Side::Claimed, Side::Copy, Side::Moved, Side::Settled] {
                 let meta = Meta {
-                    mark: Some(Mark { side, twin }),
+                    mark: Some(Mark::new(side, twin)),
                     ..meta()
                 };
                 let bytes = encode(&[], &meta, &Entries::default(), &Delta::default());

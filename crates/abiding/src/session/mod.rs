@@ -31,7 +31,7 @@ use crate::{
     ending::Ending,
     engine::{Asked, Credential, Fate, Known, Plan, State},
     error::{Error, ErrorKind, Result},
-    id::{StoreKey, random_bytes},
+    id::random_bytes,
     manager::{
         Across, Look, Own, Place, Shared, breach, gone, gone_is_an_answer, left, unreadable,
     },
@@ -68,7 +68,7 @@ pub(crate) struct Desk {
     /// What the last `save` carried out.
     pub(crate) saved: Option<Plan>,
     /// The name of the cookie that a session had come out of which was ended.
-    pub(crate) ended_claim: Option<StoreKey>,
+    pub(crate) ended_claim: Option<Box<[u8; 32]>>,
     /// What is known of other places, where there are any.
     pub(crate) across: Option<Box<Across>>,
 }

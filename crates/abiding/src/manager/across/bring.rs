@@ -26,10 +26,7 @@ impl Shared {
         taken: &mut usize,
     ) -> Result<bool> {
         let now = self.clock.now();
-        let mark = Mark {
-            side: Side::Copy,
-            twin: self.twin(at, theirs.key),
-        };
+        let mark = Mark::new(Side::Copy, self.twin(at, theirs.key));
         match self.write_copy(&own.key, live, mark, version, now).await {
             Ok(true) => {}
             Ok(false) => {
@@ -38,10 +35,7 @@ impl Shared {
             }
             Err(error) => return self.kept(error).map(|_| false),
         }
-        let mark = Mark {
-            side: Side::Moved,
-            twin: self.twin(at, own.key),
-        };
+        let mark = Mark::new(Side::Moved, self.twin(at, own.key));
         match self
             .place(at)
             .mark(&theirs.key, mark, live.version, now)
@@ -171,10 +165,7 @@ impl Shared {
         twin: Option<StoreKey>,
         now: Timestamp,
     ) -> Result<()> {
-        let mark = twin.map(|twin| Mark {
-            side: Side::Settled,
-            twin: Some(twin),
-        });
+        let mark = twin.map(|twin| Mark::new(Side::Settled, Some(twin)));
         self.set_mark(&own.key, mark, live.version, now).await?;
         Ok(())
     }

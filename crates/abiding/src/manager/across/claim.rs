@@ -84,10 +84,7 @@ impl Shared {
         now: Timestamp,
     ) -> Result<Whereabouts> {
         let mut live = Box::new(live.clone());
-        live.meta.mark = Some(Mark {
-            side: Side::Claimed,
-            twin: Some(StoreKey::from_bytes(*name)),
-        });
+        live.meta.mark = Some(Mark::new(Side::Claimed, Some(StoreKey::from_bytes(*name))));
         let base = (live.meta.clone(), live.entries.clone());
         if let Err(error) = self.sealed_cookie(Some(&base), &Asked::nothing(), now) {
             return self.kept(error).map(|_| stays);
@@ -198,10 +195,7 @@ impl Shared {
             // found by it. The claim tells whether it is over.
             let meta = Meta {
                 handle: credential.id.handle(),
-                mark: Some(Mark {
-                    side: Side::Claimed,
-                    twin: Some(StoreKey::from_bytes(*name)),
-                }),
+                mark: Some(Mark::new(Side::Claimed, Some(StoreKey::from_bytes(*name)))),
                 ..live.meta.clone()
             };
             let record = self.record_of(&credential.key, &meta, live, now)?;
@@ -214,12 +208,9 @@ impl Shared {
         }
         let former = live.meta.mark.as_ref();
         let former = former.filter(|mark| mark.side == Side::Settled);
-        let former = former.and_then(|mark| mark.twin);
+        let former = former.and_then(|mark| mark.twin());
         let meta = Meta {
-            mark: Some(Mark {
-                side: Side::Copy,
-                twin: None,
-            }),
+            mark: Some(Mark::new(Side::Copy, None)),
             ..live.meta.clone()
         };
         let record = self.record_of(&credential.key, &meta, live, now)?;

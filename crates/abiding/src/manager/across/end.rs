@@ -20,7 +20,7 @@ impl Desk {
             && let Some(mark) = &live.meta.mark
             && mark.side == Side::Claimed
         {
-            self.ended_claim = mark.twin;
+            self.ended_claim = mark.twin().map(|name| Box::new(*name.as_bytes()));
         }
         let Some(across) = &mut self.across else {
             return;
@@ -91,7 +91,7 @@ impl Shared {
         }
         let mut names = Vec::new();
         if let Some(mark) = live.and_then(|live| live.meta.mark.as_ref())
-            && let Some(twin) = mark.twin
+            && let Some(twin) = mark.twin()
         {
             match mark.side {
                 Side::Claimed => names.push(twin),
@@ -137,10 +137,9 @@ impl Shared {
 
     /// The same on a node that knows of no other place any more, so that others find what was ended here.
     pub(in crate::manager) async fn part_alone(&self, desk: &Mutex<Desk>) -> Result<()> {
-        let ended = lock(desk).ended_claim;
+        let ended = lock(desk).ended_claim.clone();
         if let Some(name) = ended {
-            self.end_cookie(name.as_bytes(), None, self.clock.now())
-                .await?;
+            self.end_cookie(&name, None, self.clock.now()).await?;
             lock(desk).ended_claim = None;
         }
         Ok(())
@@ -185,7 +184,7 @@ impl Shared {
             };
             let mut more = vec![(place, found)];
             let mark = live.as_ref().and_then(|live| live.meta.mark.as_ref());
-            let mut twin = mark.and_then(|mark| mark.twin);
+            let mut twin = mark.and_then(|mark| mark.twin());
             if mark.is_some_and(|mark| mark.side == Side::Claimed) {
                 names.extend(twin.take());
             }

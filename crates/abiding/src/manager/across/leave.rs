@@ -34,17 +34,11 @@ impl Shared {
             }
         };
         let mut live = live;
-        live.meta.mark = Some(Mark {
-            side: Side::Settled,
-            twin: Some(credential.key),
-        });
+        live.meta.mark = Some(Mark::new(Side::Settled, Some(credential.key)));
         let base = (live.meta.clone(), live.entries.clone());
         let moved = match self.sealed_cookie(Some(&base), &asked, now) {
             Ok(_) => {
-                let mark = Mark {
-                    side: Side::Moved,
-                    twin: None,
-                };
+                let mark = Mark::new(Side::Moved, None);
                 let place = self.place(at);
                 place.mark(&credential.key, mark, live.version, now).await
             }

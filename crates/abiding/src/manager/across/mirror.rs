@@ -154,16 +154,13 @@ impl Shared {
                 return Ok(false);
             };
             let (Some(there), Some(theirs)) = (target, theirs) else {
-                target = live.meta.mark.as_ref().and_then(|mark| mark.twin);
+                target = live.meta.mark.as_ref().and_then(|mark| mark.twin());
                 if target.is_none() {
                     return Ok(false);
                 }
                 continue;
             };
-            let mark = Mark {
-                side: Side::Moved,
-                twin: self.twin(at, *key),
-            };
+            let mark = Mark::new(Side::Moved, self.twin(at, *key));
             let written = match theirs {
                 Standing::Absent if self.is_same(at) => {
                     let meta = Meta {
@@ -202,7 +199,7 @@ impl Shared {
 fn where_it_lies(desk: &Desk) -> Before {
     match &desk.state.known {
         Known::Live(Some(credential), live) => {
-            let twin = live.meta.mark.as_ref().and_then(|mark| mark.twin);
+            let twin = live.meta.mark.as_ref().and_then(|mark| mark.twin());
             Some((desk.home(), credential.key, twin))
         }
         Known::Unread(credential) => Some((desk.home(), credential.key, None)),

@@ -149,7 +149,7 @@ impl Across {
             let Known::Unvouched(live) = &candidate.known else {
                 return (false, false);
             };
-            let made_of = live.meta.mark.as_ref().and_then(|mark| mark.twin);
+            let made_of = live.meta.mark.as_ref().and_then(|mark| mark.twin());
             let supersedes =
                 made_of.is_some_and(|twin| names.contains(&Lead::Cookie(*twin.as_bytes())));
             (true, !supersedes)
@@ -188,7 +188,7 @@ fn name_of(value: &[u8], live: &crate::engine::Live) -> [u8; 32] {
         context.update(value);
     } else {
         context.update(&live.meta.handle);
-        let twin = live.meta.mark.as_ref().and_then(|mark| mark.twin);
+        let twin = live.meta.mark.as_ref().and_then(|mark| mark.twin());
         context.update(&twin.map_or_else(Vec::new, |twin| twin.spelled()));
     }
     let mut name = [0; 32];

@@ -234,7 +234,9 @@ impl Shared {
         } else {
             Self::keyed(key)
         };
-        let twin = live.as_ref().and_then(|live| live.meta.mark.as_ref()?.twin);
+        let twin = live
+            .as_ref()
+            .and_then(|live| live.meta.mark.as_ref()?.twin());
         for (at, ..) in self.stores().filter(|(at, ..)| *at > 0) {
             let theirs = if self.is_same(at) { Some(key) } else { twin };
             let Some(theirs) = theirs else {
@@ -381,7 +383,7 @@ impl Shared {
 
     /// The other end of a pair whose own end lies under `key`.
     fn other_end(&self, at: usize, key: StoreKey, live: &Live, known: Credential) -> Credential {
-        let twin = live.meta.mark.as_ref().and_then(|mark| mark.twin);
+        let twin = live.meta.mark.as_ref().and_then(|mark| mark.twin());
         match (self.is_same(at), twin) {
             (true, _) => Self::keyed(key),
             (false, Some(twin)) => Self::keyed(twin),
@@ -406,7 +408,7 @@ impl Shared {
                 (Self::keyed(key), true)
             });
         }
-        let twin = live.meta.mark.as_ref().and_then(|mark| mark.twin)?;
+        let twin = live.meta.mark.as_ref().and_then(|mark| mark.twin())?;
         let mut derived = self.derived(&key, now).into_iter();
         Some(match derived.find(|credential| credential.key == twin) {
             Some(credential) => (credential, false),
