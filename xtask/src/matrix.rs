@@ -1,5 +1,5 @@
 //! `cargo xtask matrix`: sessions move between every ordered pair of places, at length; writes `docs/matrix.md`.
-//! An argument says how many histories each pair has. The shorter form is one of the tests that `cargo xtask test` runs.
+//! An argument says how many histories each pair has, a second one how the names of the places begin that are left; the other rows stay. The shorter form is one of the tests that `cargo xtask test` runs.
 
 use crate::{
     programs::{self, SERVERS},
@@ -26,5 +26,9 @@ pub(crate) fn run(picked: &[String]) -> Outcome {
     ])
     .env("ABIDING_REQUIRE", REQUIRED)
     .env("ABIDING_MATRIX", histories)
+    .env(
+        "ABIDING_MATRIX_FROM",
+        picked.get(1).map_or("", String::as_str),
+    )
     .run()
 }

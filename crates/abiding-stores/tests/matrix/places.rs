@@ -159,11 +159,15 @@ impl Fleet {
         kind.is_cookie() || self.stores(kind).is_some()
     }
 
-    /// One end of a history.
+    /// One end of a history, with keys and secrets of its own: the stores are those of all histories.
     pub(crate) fn end(&self, kind: &Kind, clock: &ManualClock, seed: u64) -> Place {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let secret = format!("{SECRET} {}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let secrets = Secrets::new(secret).unwrap();
         Place {
             form: kind.form,
-            sessions: kind.sessions(),
+            sessions: kind.sessions().signed(secrets.clone()),
+            secrets,
             stores: self.stores(kind).cloned(),
             keys: KeyRing::generate().unwrap(),
             clock: clock.clone(),
@@ -187,6 +191,7 @@ impl Kind {
 pub(crate) struct Place {
     form: Form,
     sessions: FlaskSession,
+    secrets: Secrets,
     stores: Option<[AnyStore; 2]>,
     keys: KeyRing,
     clock: ManualClock,
@@ -213,9 +218,7 @@ impl Place {
             .unwrap();
         }
         let builder = match self.form {
-            Form::FlaskCookie => {
-                Manager::flask_cookie(Secrets::new(SECRET).unwrap(), self.sessions.clone())
-            }
+            Form::FlaskCookie => Manager::flask_cookie(self.secrets.clone(), self.sessions.clone()),
             _ => Manager::client_side(self.keys.clone()),
         };
         let builder = builder.irrevocable().clock(self.clock.clone());
