@@ -154,7 +154,7 @@ fn tell(rows: &[(&str, &str, Verdict)], histories: u64) {
         "# Every place to every other, and back\n\n\
          Made by `cargo xtask matrix {histories}` on real servers. Each row is {visitors} visitors whose sessions begin in the first place, move to the second one through all\n\
          phases ([migration.md](migration.md)), and back, while two nodes in neighbouring phases, each with connections of its own, serve them. In all {} requests, many of them at\n\
-         once or cut off in the middle, and {} sign-outs, after which every cookie was shown again. *Broken* is 1 where anything was lost, anybody signed out or somebody else, or\n\
+         once or cut off in the middle, and {} sign-outs, after which every cookie was shown again to nodes that know a store. *Broken* is 1 where anything was lost, anybody signed out or somebody else, or\n\
          anything came back.\n\n\
          | from | to | requests | moved | sign-outs | broken |\n|---|---|--:|--:|--:|--:|\n",
         sum(2),
