@@ -65,7 +65,7 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-def main(redis_url: str, postgres_url: str) -> None:
+def main(redis_url: str, postgres_url: str, rounds: int) -> None:
     folder = tempfile.mkdtemp()
     os.environ.update(BENCH_REDIS=redis_url, BENCH_POSTGRES=postgres_url, BENCH_FOLDER=folder)
     os.environ["BENCH_SECRET"] = sessions.SECRET
@@ -75,7 +75,7 @@ def main(redis_url: str, postgres_url: str) -> None:
         for name in names:
             served[name] = serve(name)
         taken: dict = {(name, path): [] for name in names for path in sessions.PATHS}
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             for name, path in taken:
                 _, port, cookie, worker = served[name]
 
@@ -100,4 +100,4 @@ def main(redis_url: str, postgres_url: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else ROUNDS)
