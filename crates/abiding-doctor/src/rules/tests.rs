@@ -741,6 +741,7 @@ const CASES: &[Case] = &[
             "fn keys() { let key = Key::danger_from_secret(secret); }",
         )],
         sound: &[
+            Rust("pub fn danger_trust_all(self) -> Self { self }"),
             Rust("fn keys() { let key = Key::from_secret(secret); }"),
             Rust("#[cfg(test)]\nmod tests { fn keys() { Key::danger_from_secret(\"x\"); } }"),
         ],

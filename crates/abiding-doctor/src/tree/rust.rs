@@ -41,6 +41,8 @@ fn walk(facts: &mut Facts, place: &Arc<str>, tokens: TokenStream, depth: usize) 
     while let Some(token) = tokens.next() {
         match token {
             TokenTree::Ident(ident) => {
+                // What stands behind `fn` is declared here, not called.
+                let is_declared = path == "fn";
                 if !path.ends_with("::") && !path.ends_with('.') {
                     path.clear();
                 }
@@ -48,6 +50,7 @@ fn walk(facts: &mut Facts, place: &Arc<str>, tokens: TokenStream, depth: usize) 
                 let line = ident.span().start().line;
                 if let Some(TokenTree::Group(group)) = tokens.peek()
                     && group.delimiter() == proc_macro2::Delimiter::Parenthesis
+                    && !is_declared
                 {
                     let what = What::RustCall {
                         path: path.clone(),
