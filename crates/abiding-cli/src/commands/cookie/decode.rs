@@ -3,7 +3,6 @@
 use std::io::Write as _;
 
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use super::reading::{Kind, Reader, ReaderArgs, Seen, Verdict};
 use crate::{
@@ -88,12 +87,9 @@ struct Row<'a> {
     subject: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    session: Option<&'a RawValue>,
 }
 
 fn write_json(answer: &mut Vec<u8>, line: usize, seen: &Seen) {
-    let session = seen.session.as_deref().map(serde_json::from_str);
     let row = Row {
         line,
         kind: seen.kind.name(),
@@ -105,10 +101,16 @@ fn write_json(answer: &mut Vec<u8>, line: usize, seen: &Seen) {
         handle: seen.handle.as_deref(),
         subject: seen.subject.as_deref(),
         problem: seen.problem.as_deref(),
-        session: session.and_then(Result::ok),
     };
     // Texts and numbers alone: there is nothing that JSON could refuse, and memory takes what is written.
     let _ = serde_json::to_writer(&mut *answer, &row);
+    if let Some(session) = &seen.session {
+        // It is JSON already: to read it again would be half of the work.
+        answer.pop();
+        answer.extend_from_slice(br#","session":"#);
+        answer.extend_from_slice(session.as_bytes());
+        answer.push(b'}');
+    }
     answer.push(b'\n');
 }
 
