@@ -231,11 +231,10 @@ impl<S: Shelf> FlaskStore<S> {
         feature = "sqlite"
     ))]
     pub(crate) fn new(settings: FlaskSession, shelf: S) -> Self {
-        let seen = Seen::new();
         Self {
             settings,
             shelf,
-            seen,
+            seen: Seen::default(),
         }
     }
 

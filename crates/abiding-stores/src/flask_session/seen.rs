@@ -12,11 +12,13 @@ use super::Place;
 
 pub(super) struct Seen(Box<[Mutex<Option<Place>>]>);
 
-impl Seen {
-    pub(super) fn new() -> Self {
+impl Default for Seen {
+    fn default() -> Self {
         Self((0..SLOTS).map(|_| Mutex::default()).collect())
     }
+}
 
+impl Seen {
     pub(super) fn note(&self, place: Place) {
         if place.item.bytes.len() <= LARGEST {
             let slot = self.slot(&place.key);
