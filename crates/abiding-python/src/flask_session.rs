@@ -126,7 +126,10 @@ impl Shared {
         Ok(match self.engine {
             Engine::Files => {
                 // As durable as cachelib's own: no flush waits for the disk.
-                let options = FileOptions::new(place).durability(Durability::Process);
+                // The interpreter is detached while a thread of it waits.
+                let options = FileOptions::new(place)
+                    .durability(Durability::Process)
+                    .threads(0);
                 let files = FlaskStore::files(options, self.cachelib, settings)?;
                 AnyStore::of(files).sweep().build()
             }

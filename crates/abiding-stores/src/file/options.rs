@@ -74,9 +74,11 @@ impl FileOptions {
         self
     }
 
-    /// How many threads write; 8 unless told otherwise. Most of the time they wait for the disk.
+    /// How many threads write; 8 unless told otherwise. Most of the time they wait for the disk. With 0 each
+    /// write waits for the disk on the thread that asks for it: for programs whose threads may wait, as those of
+    /// Python do. A future that is dropped there has done its work or has not begun.
     pub fn threads(mut self, threads: usize) -> Self {
-        self.threads = threads.max(1);
+        self.threads = threads;
         self
     }
 

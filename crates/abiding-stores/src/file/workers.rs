@@ -1,4 +1,4 @@
-//! The threads that touch the disk, so that no async thread waits for it.
+//! The threads that touch the disk, so that no async thread waits for it; or none, where whoever asks may wait.
 //!
 //! A job is a closure; whoever asked for it gets its answer, under any runtime. A job that nobody waits
 //! for any more, or that waited too long, is not begun.
@@ -19,6 +19,8 @@ use crate::{patience::Stopwatch, reply::promise};
 pub(super) struct Workers {
     desk: Arc<Desk>,
     threads: Vec<JoinHandle<()>>,
+    /// Whether jobs are done by whoever asks.
+    inline: bool,
     patience: Duration,
 }
 
@@ -39,6 +41,7 @@ impl Workers {
         let mut workers = Self {
             desk: Arc::default(),
             threads: Vec::new(),
+            inline: threads == 0,
             patience,
         };
         for _ in 0..threads {
@@ -49,12 +52,15 @@ impl Workers {
         Ok(workers)
     }
 
-    /// Runs `act` on one of the threads.
+    /// Runs `act` on one of the threads, or here.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         operation: &'static str,
         act: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        if self.inline {
+            return act();
+        }
         let (promise, answer) = promise();
         let (since, patience) = (Stopwatch::start(), self.patience);
         let job = move || {

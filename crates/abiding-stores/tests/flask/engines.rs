@@ -363,7 +363,8 @@ pub(crate) mod files {
         type Store = FlaskStore<FileShelf>;
 
         async fn store(&self, settings: &FlaskSession) -> Self::Store {
-            let options = FileOptions::new(self.scratch.path());
+            // As the wheel has it; the promises are tried with threads.
+            let options = FileOptions::new(self.scratch.path()).threads(0);
             let options = options.durability(Durability::Process);
             FlaskStore::files(options, self.cachelib, settings).unwrap()
         }
