@@ -43,6 +43,17 @@ def test_a_store_that_is_down_is_a_503(make_app: MakeApp, nowhere: str, testing:
         assert "127.0.0.1" not in answer.text and "hunter2" not in answer.text
 
 
+def test_another_place_that_is_down_is_a_503(make_app: MakeApp, nowhere: str) -> None:
+    elsewhere = {"phase": "move", "SESSION_TYPE": "redis", "SESSION_REDIS": nowhere}
+    app = make_app(SESSION_ABIDING_ELSEWHERE=[elsewhere])
+    routes(app)
+    client = app.test_client()
+    assert client.get("/plain").text == "plain"
+    answer = client.get("/write")
+    assert answer.status_code == 503
+    assert "Set-Cookie" not in answer.headers
+
+
 def test_the_application_s_error_handler_sees_it(make_app: MakeApp, nowhere: str) -> None:
     app = make_app(SESSION_ABIDING_URL=nowhere)
     routes(app)
