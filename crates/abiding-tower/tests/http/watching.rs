@@ -1,6 +1,6 @@
 //! A page that stays open is told when its session is over, whoever ended it.
 
-use abiding::{Ending, KeyRing, Manager, MemoryStore, Standing};
+use abiding::{Ending, KeyRing, Manager, MemoryStore, Phase, Standing};
 use abiding_testkit::ManualClock;
 use abiding_tower::{Failure, Session};
 use http::StatusCode;
@@ -110,6 +110,21 @@ async fn a_page_from_before_the_sign_in_is_told_to_ask_again() {
     settle(&page).await;
     act(&manager, &mut browser, |session| Ok(session.login("ada")?)).await;
     told(page, Ending::Unknown).await;
+}
+
+/// An end reaches every place, so it is enough to watch where the session lives.
+#[tokio::test]
+async fn a_page_waits_for_a_session_that_lives_in_another_place() {
+    let keys = KeyRing::generate().unwrap();
+    let builder = || Manager::builder(MemoryStore::new()).keys(keys.clone());
+    let old = builder().watching().build().unwrap();
+    let mut browser = signed_in(&old).await;
+    let new = builder().elsewhere(old, Phase::Probe).watching();
+    let new = new.build().unwrap();
+    let page = open(&new, &browser);
+    settle(&page).await;
+    act(&new, &mut browser, |session| Ok(session.logout())).await;
+    told(page, Ending::SignedOut).await;
 }
 
 #[tokio::test]

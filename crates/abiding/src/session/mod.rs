@@ -549,18 +549,19 @@ impl Session {
     /// [`watching`](crate::ManagerBuilder::watching); otherwise the store failed, and the page may ask again.
     pub async fn until_over(&self) -> Result<Standing> {
         let standing = self.standing().await?;
-        let credential = match &lock(&self.desk).state.known {
-            Known::Live(credential, _) => credential.clone(),
-            _ => return Ok(standing),
+        let (credential, home) = {
+            let desk = lock(&self.desk);
+            match &desk.state.known {
+                Known::Live(credential, _) => (credential.clone(), desk.home()),
+                _ => return Ok(standing),
+            }
         };
         let credential = credential.ok_or_else(|| {
             let context = "a session that lives in its cookie is over when the cookie is";
             Error::new(ErrorKind::Unsupported, "until_over", context)
         })?;
-        self.shared
-            .until_over(credential)
-            .await
-            .map(Standing::Ended)
+        let place = self.shared.place(home);
+        place.until_over(credential).await.map(Standing::Ended)
     }
 
     /// Stores what was changed so far, now: before a long stream, or after the response has left.
