@@ -1,4 +1,5 @@
-//! Each rule has a fixture that breaks it and one that does not.
+//! Each rule has a fixture that breaks it and one that does not. Long because it is one table with a row for each of
+//! them, in their order.
 
 use std::collections::BTreeSet;
 

@@ -12,7 +12,7 @@ use crate::{
     place::{self, PAGE},
 };
 
-/// Count what is there, and say what would be done; nothing moves
+/// Count what is there, and say what would be done; nothing moves, but a new place of ours is made ready
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
