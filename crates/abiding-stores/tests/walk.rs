@@ -1,148 +1,72 @@
 //! Random walks over every store of this crate.
 
-#[cfg(any(feature = "file", feature = "sqlite"))]
-#[path = "../src/scratch.rs"]
-mod scratch;
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on is over")]
 
-#[cfg(feature = "file")]
+use abiding_stores::catalogue::STORES;
+use abiding_testkit::{servers::places::PLACES, walk};
+
+/// So many histories at the place whose name begins so, with what its URL asks for besides.
+#[track_caller]
+fn walk(name: &str, options: &str, histories: u64) {
+    let store = name.split(',').next();
+    let kind = STORES.iter().find(|kind| Some(kind.name) == store).unwrap();
+    if kind.feature.is_some_and(|feature| !feature.enabled) {
+        return;
+    }
+    let place = PLACES.iter().find(|place| place.name == name).unwrap();
+    let Some(standing) = place.begin() else {
+        return;
+    };
+    // The walk brings an executor of its own; connections live in this one.
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let url = format!("{}{options}", standing.url());
+    let store = runtime.block_on(abiding_stores::open(&url)).unwrap();
+    let _entered = runtime.enter();
+    let tally = walk::run(histories, 1, || store.clone());
+    let tally = tally.unwrap_or_else(|failure| panic!("{failure}"));
+    let each = tally.acknowledged as u64 / histories;
+    assert!(each > 0 && tally.gone > 0, "{tally:?}");
+}
+
+// Without flushes files and SQLite do the same in less time.
+
 #[test]
 fn histories_in_one_folder_break_no_promise() {
-    use std::sync::Arc;
-
-    use abiding_stores::file::{Durability, FileOptions};
-    use abiding_testkit::walk;
-
-    let scratch = scratch::Scratch::new();
-    let options = FileOptions::new(scratch.file("sessions"));
-    // It does not flush, which changes nothing but the time it takes.
-    let store = Arc::new(options.durability(Durability::Process).open().unwrap());
-    let tally =
-        walk::run(500, 1, || Arc::clone(&store)).unwrap_or_else(|failure| panic!("{failure}"));
-    assert!(tally.acknowledged > 500 && tally.gone > 5, "{tally:?}");
+    walk("file", "?durability=process", 500);
 }
 
-#[cfg(feature = "sqlite")]
 #[test]
 fn histories_on_one_sqlite_file_break_no_promise() {
-    use std::sync::Arc;
-
-    use abiding_stores::sqlite::{Durability, SqliteOptions};
-    use abiding_testkit::walk;
-
-    let scratch = scratch::Scratch::new();
-    let options = SqliteOptions::new(scratch.file("sessions.db"));
-    // It does not flush, which changes nothing but the time it takes.
-    let store = Arc::new(options.durability(Durability::Process).open().unwrap());
-    let tally =
-        walk::run(1_000, 1, || Arc::clone(&store)).unwrap_or_else(|failure| panic!("{failure}"));
-    assert!(tally.acknowledged > 1_000 && tally.gone > 10, "{tally:?}");
+    walk("sqlite", "?durability=process", 1_000);
 }
 
-#[cfg(all(unix, feature = "mysql"))]
 #[test]
 fn histories_on_one_mysql_table_break_no_promise() {
-    use std::sync::Arc;
-
-    use abiding_stores::mysql::MysqlStore;
-    use abiding_testkit::{servers::mysql::MysqlServer, walk};
-
-    let Some(server) = MysqlServer::new() else {
-        return;
-    };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
-    // The walk brings an executor of its own; the connections live here.
-    let _entered = runtime.enter();
-    let url = server.url(&server.database());
-    let store = Arc::new(runtime.block_on(MysqlStore::open(&url)).unwrap());
-    let tally =
-        walk::run(60, 1, || Arc::clone(&store)).unwrap_or_else(|failure| panic!("{failure}"));
-    assert!(tally.acknowledged > 60 && tally.gone > 0, "{tally:?}");
+    walk("mysql", "", 60);
 }
 
-#[cfg(feature = "postgres")]
 #[test]
 fn histories_on_one_postgres_table_break_no_promise() {
-    use std::sync::Arc;
-
-    use abiding_stores::postgres::PostgresStore;
-    use abiding_testkit::{servers::postgres::PostgresServer, walk};
-
-    let Some(server) = PostgresServer::new() else {
-        return;
-    };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
-    // The walk brings an executor of its own; the connections live here.
-    let _entered = runtime.enter();
-    let url = server.url("postgres");
-    let store = Arc::new(runtime.block_on(PostgresStore::open(&url)).unwrap());
-    let tally =
-        walk::run(60, 1, || Arc::clone(&store)).unwrap_or_else(|failure| panic!("{failure}"));
-    assert!(tally.acknowledged > 60 && tally.gone > 0, "{tally:?}");
+    walk("postgres", "", 60);
 }
 
-#[cfg(all(unix, feature = "redis"))]
 #[test]
 fn histories_on_one_redis_server_break_no_promise() {
-    use std::sync::Arc;
-
-    use abiding_stores::redis::RedisStore;
-    use abiding_testkit::{servers::redis::RedisServer, walk};
-
-    let Some(server) = RedisServer::new() else {
-        return;
-    };
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let store = runtime.block_on(RedisStore::open(server.url())).unwrap();
-    let store = Arc::new(store);
-    // The walk runs its futures itself; the connection belongs to the runtime.
-    let _entered = runtime.enter();
-    let tally =
-        walk::run(100, 1, || Arc::clone(&store)).unwrap_or_else(|failure| panic!("{failure}"));
-    assert!(tally.acknowledged > 100 && tally.gone > 0, "{tally:?}");
+    walk("redis, nothing on disk", "", 100);
 }
 
-#[cfg(all(unix, feature = "redis"))]
+#[test]
+fn histories_on_one_redis_primary_with_a_replica_break_no_promise() {
+    walk("redis, Sentinels, replicas=1", "", 20);
+}
+
 #[test]
 fn histories_on_one_redis_cluster_break_no_promise() {
-    use std::sync::Arc;
-
-    use abiding_stores::redis::RedisStore;
-    use abiding_testkit::{servers::redis::RedisCluster, walk};
-
-    let Some(cluster) = RedisCluster::new() else {
-        return;
-    };
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let store = runtime.block_on(RedisStore::open(cluster.url())).unwrap();
-    let store = Arc::new(store);
-    let _entered = runtime.enter();
-    let tally =
-        walk::run(100, 1, || Arc::clone(&store)).unwrap_or_else(|failure| panic!("{failure}"));
-    assert!(tally.acknowledged > 100 && tally.gone > 0, "{tally:?}");
+    walk("redis, Cluster, replicas=1", "", 100);
 }
 
-#[cfg(all(unix, feature = "memcached"))]
 #[test]
 fn histories_on_one_memcached_server_break_no_promise() {
-    use abiding_testkit::{servers::memcached::MemcachedServer, walk};
-
-    let Some(server) = MemcachedServer::new() else {
-        return;
-    };
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let store = runtime
-        .block_on(abiding_stores::open(&server.url()))
-        .unwrap();
-    // The walk runs its futures itself; the connection belongs to the runtime.
-    let _entered = runtime.enter();
-    let tally = walk::run(100, 1, || store.clone()).unwrap_or_else(|failure| panic!("{failure}"));
-    assert!(tally.acknowledged > 100 && tally.gone > 0, "{tally:?}");
+    walk("memcached", "", 100);
 }

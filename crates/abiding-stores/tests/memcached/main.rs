@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on is over")]
 
 mod costs;
+#[path = "../server/crowds.rs"]
 mod crowds;
 mod faults;
 mod keeping;
@@ -22,6 +23,8 @@ use abiding_testkit::{
     servers::{Proxy, memcached::MemcachedServer},
 };
 use tokio::runtime::Runtime;
+
+type Server = MemcachedServer;
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
@@ -49,6 +52,14 @@ fn set(key: &str, value: &str) -> Change {
 
 async fn store(server: &MemcachedServer) -> MemcachedStore {
     MemcachedStore::open(&server.url()).await.unwrap()
+}
+
+/// A store that waits for a machine with other things to do.
+async fn patient(url: &str) -> MemcachedStore {
+    let options = MemcachedOptions::new(url)
+        .unwrap()
+        .patience(Duration::from_secs(120));
+    options.open().await.unwrap()
 }
 
 /// A store behind a proxy, which gives up soon.

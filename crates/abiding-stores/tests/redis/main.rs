@@ -5,6 +5,7 @@
 
 mod cluster;
 mod costs;
+#[path = "../server/crowds.rs"]
 mod crowds;
 mod failover;
 mod faults;
@@ -23,6 +24,8 @@ use abiding_testkit::{
     servers::{Proxy, redis::RedisServer},
 };
 use tokio::runtime::Runtime;
+
+type Server = RedisServer;
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
@@ -46,6 +49,12 @@ fn set(key: &str, value: &str) -> Change {
 
 async fn store(server: &RedisServer) -> RedisStore {
     RedisStore::open(server.url()).await.unwrap()
+}
+
+/// A store that waits for a machine with other things to do.
+async fn patient(url: &str) -> RedisStore {
+    let options = RedisOptions::new(url).patience(Duration::from_secs(120));
+    options.open().await.unwrap()
 }
 
 /// A store behind a proxy, which gives up soon.

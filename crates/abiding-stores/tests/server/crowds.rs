@@ -1,4 +1,6 @@
 //! Many at once: tasks, stores, processes, and requests that are gone before they are answered.
+//!
+//! Compiled once for each server that keeps one record under one key, over what its own tests begin with.
 
 use std::{
     env,
@@ -6,14 +8,17 @@ use std::{
     sync::Arc,
 };
 
-use abiding::store::{Committed, Expect};
+use abiding::{
+    Store, StoreKey,
+    store::{Committed, Expect, sample},
+};
 
-use super::*;
+use super::{LIFE, Server, at, patient, put, run, set, store};
 
 /// Every answer belongs to the question, also while questions are given up at every moment.
 #[test]
 fn requests_that_are_given_up_never_mix_up_the_answers_of_others() {
-    let Some(server) = RedisServer::new() else {
+    let Some(server) = Server::new() else {
         return;
     };
     run(async {
@@ -82,8 +87,7 @@ fn child() {
     let key = StoreKey::from_bytes(bytes.try_into().unwrap());
     run(async {
         // The machine may have other things to do than to let five hundred writers queue up.
-        let options = RedisOptions::new(url).patience(Duration::from_secs(120));
-        let store = Arc::new(options.open().await.unwrap());
+        let store = Arc::new(patient(&url).await);
         let tasks = (0..WRITES).map(|number| {
             let (store, role) = (Arc::clone(&store), role.clone());
             tokio::spawn(async move {
@@ -97,7 +101,7 @@ fn child() {
         });
         let tasks: Vec<_> = tasks.collect();
         for _ in 0..WRITES {
-            increment(&store, &key).await;
+            increment(&*store, &key).await;
         }
         for task in tasks {
             task.await.unwrap();
@@ -106,7 +110,7 @@ fn child() {
 }
 
 /// One more, computed from what was read.
-async fn increment(store: &RedisStore, key: &StoreKey) {
+async fn increment(store: &impl Store, key: &StoreKey) {
     let mut found = store.load(key, at(1)).await.unwrap().unwrap();
     loop {
         let count: u32 = sample::value(&found.record, "count")
@@ -131,7 +135,7 @@ const WRITES: usize = 125;
 
 #[test]
 fn no_write_of_several_processes_is_lost() {
-    let Some(server) = RedisServer::new() else {
+    let Some(server) = Server::new() else {
         return;
     };
     run(async {
