@@ -47,6 +47,9 @@
 //! walk::run(20, 1, MyStore::new).unwrap_or_else(|failure| panic!("{failure}"));
 //! ```
 //!
+//! # What a thief finds
+//! [`Canary`] knows what must not stand in a dump of a store: no value, no name, and no way into a session.
+//!
 //! # A server to test against
 //! `servers` (on Unix) starts real ones, each in a folder of its own, and ends them with the test.
 //!
@@ -57,6 +60,7 @@
 //! # What it does not look at
 //! The length of a sweep is a promise of a store's own documentation, to be tested beside it.
 
+mod canary;
 mod cancel;
 mod clock;
 pub mod conformance;
@@ -70,6 +74,7 @@ pub mod servers;
 pub mod torture;
 pub mod walk;
 
+pub use canary::Canary;
 pub use cancel::cancel_at_every_await;
 pub use clock::ManualClock;
 pub use faults::{Fault, Faulty, Gate, Operation, Plan};
