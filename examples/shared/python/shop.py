@@ -29,7 +29,8 @@ def place() -> dict[str, Any]:
 
 def create_app(extension: Any = Session) -> Flask:
     """The application. Flask-Session's own `Session` does instead of ours, and for the cookie none at all."""
-    app = Flask(__name__)
+    # The style sheet of all examples: Flask serves it to both halves until it moves.
+    app = Flask(__name__, static_folder="../../flask/look/static")
     app.config.update(
         SECRET_KEY=os.environ["SECRET_KEY"],
         SESSION_KEY_PREFIX="shop:",

@@ -17,7 +17,7 @@ pub(crate) async fn frame(session: &Session, title: &str, main: Markup) -> Resul
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (title) }
                 link rel="icon" href="data:,";
-                link rel="stylesheet" href="/static/shop.css";
+                link rel="stylesheet" href="/static/look.css";
             }
             body {
                 header {
