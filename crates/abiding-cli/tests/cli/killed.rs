@@ -10,17 +10,17 @@ use abiding::{Manager, SystemClock, store::sample};
 use abiding_stores::{keys::KeyFile, sqlite::SqliteOptions};
 use tokio::runtime::Runtime;
 
-const SESSIONS: usize = 800;
+pub(crate) const SESSIONS: usize = 800;
 
-fn scratch() -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("abiding-cli-{}-killed", std::process::id()));
+pub(crate) fn scratch(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("abiding-cli-{}-{name}", std::process::id()));
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
     folder
 }
 
 /// `abiding migrate` in `folder`.
-fn migrate(folder: &Path, what: &str) -> Command {
+pub(crate) fn migrate(folder: &Path, what: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_abiding"));
     command
         .current_dir(folder)
@@ -39,13 +39,13 @@ fn migrate(folder: &Path, what: &str) -> Command {
 }
 
 /// The number behind a name in what was answered.
-fn number(json: &str, name: &str) -> usize {
+pub(crate) fn number(json: &str, name: &str) -> usize {
     let answer: serde_json::Value = serde_json::from_str(json).unwrap();
     let number = answer.pointer(name).and_then(serde_json::Value::as_u64);
     usize::try_from(number.unwrap()).unwrap()
 }
 
-async fn make(folder: &Path) {
+pub(crate) async fn make(folder: &Path) {
     let ring = KeyFile::new(folder.join("session.key"))
         .load_or_create()
         .unwrap();
@@ -68,7 +68,7 @@ async fn make(folder: &Path) {
 
 #[test]
 fn a_migration_that_is_killed_goes_on_where_it_stopped() {
-    let folder = scratch();
+    let folder = scratch("killed");
     Runtime::new().unwrap().block_on(make(&folder));
     let (mut kills, mut left) = (0, SESSIONS);
     while kills < 5 {
@@ -100,7 +100,7 @@ fn a_migration_that_is_killed_goes_on_where_it_stopped() {
 }
 
 /// How many sessions lie in the new folder.
-fn moved(folder: &Path) -> usize {
+pub(crate) fn moved(folder: &Path) -> usize {
     let shards = fs::read_dir(folder.join("new/rows"));
     let rows = |shard: fs::DirEntry| fs::read_dir(shard.path()).map_or(0, Iterator::count);
     shards.map_or(0, |shards| shards.flatten().map(rows).sum())

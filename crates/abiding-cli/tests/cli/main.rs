@@ -9,6 +9,8 @@
 )]
 
 mod fixture;
+#[cfg(unix)]
+mod full;
 mod killed;
 #[cfg(unix)]
 mod servers;
@@ -21,7 +23,7 @@ macro_rules! transcripts {
         $(#[test]
         fn $name() {
             let transcript = Transcript::of($path);
-            let of_the_shop = ["command.md", "migrate.md", "sessions.md"];
+            let of_the_shop = ["command.md", "migrate.md", "refused.md", "sessions.md"];
             if of_the_shop.iter().any(|name| $path.ends_with(name)) {
                 fixture::make(transcript.directory());
             }
@@ -34,6 +36,7 @@ transcripts! {
     a_configuration_is_examined: "tests/cli/doctor.md",
     cookies_are_decoded_verified_and_signed: "tests/cli/cookie.md",
     keys_are_made_rotated_and_revoked: "tests/cli/keys.md",
+    nothing_moves_that_cannot_arrive: "tests/cli/refused.md",
     sessions_are_moved: "tests/cli/migrate.md",
     sessions_are_seen_and_ended: "tests/cli/sessions.md",
     stores_are_made_and_looked_at: "tests/cli/store.md",

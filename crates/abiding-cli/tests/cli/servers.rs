@@ -1,10 +1,15 @@
 //! The command against real servers: every store there is, in a place of its own.
 
-use std::process::{Command, Output};
+use std::{
+    fs,
+    process::{Command, Output},
+};
 
 use abiding::{Key, KeyList, Manager};
 use abiding_stores::keys::KeyFile;
-use abiding_testkit::servers::{Folder, places::PLACES};
+use abiding_testkit::servers::{
+    Folder, places::PLACES, postgres::PostgresServer, redis::RedisServer,
+};
 use tokio::runtime::Runtime;
 
 /// The binary with these arguments, and the URL in a variable.
@@ -148,12 +153,64 @@ const TRIED: [(&str, &str); 5] = [
     ("sqlite", "durability=process"),
 ];
 
+/// As Flask-Session 0.5 wrote them; nothing that one of them asks for is done.
+#[test]
+fn a_pickle_that_wants_to_run_something_stays_and_runs_nothing() {
+    let Some(server) = RedisServer::new() else {
+        return;
+    };
+    let folder = Folder::new("cli-pickles");
+    let done = folder.file("done");
+    let gadget = format!("cposix\nsystem\n(S'touch {}'\ntR.", done.display());
+    let harmless = "(dp0\nV_user_id\np1\nVada\np2\ns.";
+    for (name, pickle) in [("gadget", &*gadget), ("harmless", harmless)] {
+        let name = format!("session:{}", name.repeat(6));
+        server.command(&["SET", &name, pickle, "EX", "3600"]);
+    }
+    fs::write(folder.file("secret"), "a secret of some length 7d5c0f").unwrap();
+    let named = |scheme: &str, name: &str| format!("{scheme}{}", folder.file(name).display());
+    let (secret, to) = (named("file:", "secret"), named("sqlite:", "new.db"));
+    let journal = named("", "journal.json");
+    let mut run = vec!["migrate", "run", "--from", "env:STORE", "--to", &to];
+    run.extend(["--from-layout", "flask-session-0.5", "--secret", &secret]);
+    run.extend(["--journal", &journal, "--json"]);
+    let (code, told) = abiding(&server.url(), &run);
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains(r#""seen":2,"moved":1,"#), "{told}");
+    assert!(told.contains(r#""unreadable":1"#), "{told}");
+    assert!(!done.exists(), "a pickle was obeyed");
+}
+
+#[test]
+fn a_target_that_gives_no_right_is_refused_before_anything_moves() {
+    let Some(server) = PostgresServer::new() else {
+        return;
+    };
+    let folder = Folder::new("cli-rights");
+    let keys = KeyFile::new(folder.file("session.key"));
+    keys.load_or_create().unwrap();
+    let old = format!("sqlite:{}", folder.file("old.db").display());
+    Runtime::new().unwrap().block_on(fill(&old, &keys));
+    server.sql("postgres", "CREATE ROLE guest LOGIN");
+    let guest = format!("postgres://guest@{}/postgres", server.address());
+    let keys = format!("file:{}", keys.path().display());
+    let journal = folder.file("journal.json");
+    let name = journal.display().to_string();
+    let run = ["migrate", "run", "--from", &old, "--to", "env:STORE"];
+    let (code, told) = abiding(
+        &guest,
+        &[&run[..], &["--keys", &keys, "--journal", &name]].concat(),
+    );
+    assert_eq!(code, Some(3), "{told}");
+    let remedy = "denies this role the right: let the owner";
+    assert!(told.contains(remedy) && !journal.exists(), "{told}");
+}
+
 /// While it runs, everybody may read its arguments.
 #[test]
 #[cfg(target_os = "linux")]
 fn secrets_are_in_no_list_of_processes() {
     use std::{
-        fs,
         io::{Read as _, Write as _},
         process::Stdio,
     };
