@@ -218,11 +218,15 @@ impl SqliteOptions {
         Ok(conn)
     }
 
+    /// A connection that changes no row. Not one that is open for reading alone: whoever reads first after
+    /// another process was killed takes back what that one left half done, and must be able to.
     fn reading(&self, path: &Path) -> Result<Connection, Failure> {
-        let mut conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | FLAGS)?;
+        let mut conn =
+            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | FLAGS)?;
         // Only while another process recovers the log after a crash, or closes it.
         conn.busy_handler(Some(patient(self.patience)))?;
         conn.pragma_update(None, "trusted_schema", false)?;
+        conn.pragma_update(None, "query_only", true)?;
         Ok(conn)
     }
 }

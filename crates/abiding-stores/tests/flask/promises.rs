@@ -36,13 +36,14 @@ mod redis {
 
 #[cfg(feature = "sqlite")]
 mod sqlite {
-    use std::{cell::RefCell, path::PathBuf, time::Duration};
+    use std::{cell::RefCell, fs, path::PathBuf, time::Duration};
 
-    use abiding::FlaskSession;
+    use abiding::{FlaskSession, Store as _, Timestamp, store::sample};
     use abiding_stores::{
         flask_session::{FlaskStore, SqliteShelf},
         sqlite::{Durability, SqliteOptions},
     };
+    use rusqlite::Connection;
 
     use crate::scratch::Scratch;
 
@@ -63,6 +64,31 @@ mod sqlite {
         let scratch = Scratch::new();
         PATH.set(scratch.file("app.db"));
         abiding_testkit::block_on(test)
+    }
+
+    /// A process that is killed in a transaction leaves the pages as they were in a journal, for the next one who
+    /// opens the file or reads it.
+    #[test]
+    fn what_a_killed_process_left_half_done_is_taken_back_by_who_reads_next() {
+        let read = async {
+            let (store, now) = (store(), Timestamp::from_millis(1));
+            let path = PATH.with_borrow(PathBuf::clone);
+            let journal = path.with_extension("db-journal");
+            let other = Connection::open(&path).unwrap();
+            other
+                .execute_batch(
+                    "PRAGMA synchronous = OFF; BEGIN IMMEDIATE; \
+                     INSERT INTO sessions (session_id, data) VALUES ('half', x'80')",
+                )
+                .unwrap();
+            let left = fs::read(&journal).unwrap();
+            drop(other);
+            assert!(!journal.exists());
+            fs::write(&journal, left).unwrap();
+            let found = store.load(&sample::key(), now).await.unwrap();
+            assert!(found.is_none() && !journal.exists());
+        };
+        in_scratch(read);
     }
 
     abiding_testkit::conformance! {
