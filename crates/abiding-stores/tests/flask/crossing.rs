@@ -206,3 +206,54 @@ fn noise() -> String {
         })
         .collect()
 }
+
+/// The answer that brought a newer cookie was lost, and the browser still has the one from before the session was moved into a
+/// store: what happened there counts, not what that cookie holds.
+#[test]
+fn a_cookie_of_flask_from_before_the_store_is_not_taken_for_the_newer_one_that_was_lost() {
+    let clock = ManualClock::new();
+    let store = Faulty::new(Arc::new(MemoryStore::new()), crossing::delays(1));
+    let keys = KeyRing::generate().unwrap();
+    let first = cookie(&clock, None);
+    let forth = native(
+        &store,
+        &keys,
+        &clock,
+        Some((cookie(&clock, None), Phase::Move)),
+    );
+    let back = cookie(
+        &clock,
+        Some((native(&store, &keys, &clock, None), Phase::Move)),
+    );
+    let mut jar: Vec<String> = vec![];
+    let mut ask = |manager: &Manager, key: &str, is_lost: bool| {
+        let session = manager.open([jar.join("; ").as_bytes()]);
+        let closing = run(async {
+            let found = session.keys().await.unwrap();
+            if key == "in" {
+                session.login("zoe").unwrap();
+            } else {
+                session.insert(key, &1).unwrap();
+            }
+            let closing = manager.close(&session, false).await.unwrap();
+            (found, session.subject().await.unwrap(), closing)
+        });
+        let (mut found, subject, closing) = closing;
+        if let Some(set) = closing.set_cookie.filter(|_| !is_lost) {
+            let pair = set.split(';').next().unwrap().to_owned();
+            let name = pair.split('=').next().unwrap().to_owned();
+            jar.retain(|held| !held.starts_with(&name));
+            jar.push(pair);
+        }
+        found.retain(|key| !key.starts_with('_'));
+        found.sort();
+        (found.join(" "), subject)
+    };
+    ask(&first, "a", false);
+    assert_eq!(ask(&forth, "b", false).0, "a");
+    assert_eq!(ask(&forth, "in", false).0, "a b");
+    assert_eq!(ask(&back, "c", true).0, "a b");
+    let (found, subject) = ask(&back, "d", false);
+    assert!(found.starts_with("a b"), "{found}");
+    assert_eq!(subject.as_deref(), Some("zoe"));
+}

@@ -43,7 +43,8 @@ pub(crate) enum Side {
     Claimed,
     /// Not the session yet: a copy whose original is asked first.
     Copy,
-    /// No longer the session, where the other place is known: that went there.
+    /// No longer the session, where the other place is known: that went there. Where it went into a cookie, the twin
+    /// names the one that it had come out of.
     Moved,
     /// The session. It came from the twin.
     Settled,

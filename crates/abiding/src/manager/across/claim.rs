@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Count, Standing, resolve::Whereabouts};
+use super::{Count, Standing, present::Held, resolve::Whereabouts};
 use crate::{
     base64url,
     clock::Timestamp,
@@ -36,7 +36,7 @@ impl Shared {
         at: usize,
         live: &Live,
         name: &[u8; 32],
-        holds_more: bool,
+        held: &Held,
     ) -> Result<Whereabouts> {
         for _ in 0..ROUNDS {
             let now = self.clock.now();
@@ -47,7 +47,7 @@ impl Shared {
                         // Of another request, or of another visitor who had the very same in it.
                         break;
                     }
-                    return self.follow_claim(claimed_in, claim, holds_more).await;
+                    return self.follow_claim(claimed_in, claim, held).await;
                 }
             }
             if let Some(subject) = &live.meta.subject
@@ -65,7 +65,7 @@ impl Shared {
             match self.admit(store, live, name, now).await {
                 Ok(Some(credential)) => {
                     self.counts.add(Count::Moved);
-                    return self.follow_claim(0, Some(credential), holds_more).await;
+                    return self.follow_claim(0, Some(credential), held).await;
                 }
                 Ok(None) => {}
                 Err(error) => return self.kept(error).map(|_| stays),
@@ -98,7 +98,7 @@ impl Shared {
         &self,
         at: usize,
         credential: Option<Credential>,
-        holds_more: bool,
+        held: &Held,
     ) -> Result<Whereabouts> {
         let Some(credential) = credential else {
             return Ok(Whereabouts::Over(Ending::SignedOut));
@@ -133,13 +133,14 @@ impl Shared {
             .mark
             .as_ref()
             .is_some_and(|mark| mark.side == Side::Moved);
+        let is_past = went && held.may_supersede(&live);
         let here = Whereabouts::Here {
             place: at,
             credential: Some(credential),
             leaving: leaves && !live.moved && !live.frozen,
             live,
         };
-        Ok(here.unless_in_cookie(holds_more && went))
+        Ok(here.unless_in_cookie(is_past))
     }
 
     /// Whether the session that a cookie was claimed for goes on under that id.

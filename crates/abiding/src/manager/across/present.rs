@@ -4,8 +4,9 @@ use aws_lc_rs::digest;
 
 use super::{Across, Candidate, Lead, Origin, claim::NAMELESS};
 use crate::{
+    codec::Mark,
     cookie::{self, Presented},
-    engine::{Known, State, Unopened},
+    engine::{Known, Live, State, Unopened},
     keyring::Binding,
     manager::{Place, Shared},
     rejection::Rejection,
@@ -172,16 +173,36 @@ impl Across {
         !self.candidates.is_empty()
     }
 
-    /// Whether a cookie that holds a session is still to be asked.
-    pub(super) fn holds_more(&self) -> bool {
-        let is_cookie = |candidate: &Candidate| matches!(candidate.origin.lead, Lead::Cookie(_));
-        self.candidates.iter().any(is_cookie)
+    /// The cookies that hold a session and are still to be asked.
+    pub(super) fn held(&self) -> Held {
+        let leads = self.candidates.iter().map(|one| one.origin.lead);
+        Held(
+            leads
+                .filter_map(|lead| match lead {
+                    Lead::Cookie(name) => Some(name),
+                    Lead::Key(_) => None,
+                })
+                .collect(),
+        )
+    }
+}
+
+/// Cookies that hold a session, by their names.
+pub(super) struct Held(Vec<[u8; 32]>);
+
+impl Held {
+    /// Whether one of them may be newer than this record, which is marked as one that went into a cookie: one that the
+    /// record was itself made of is not.
+    pub(super) fn may_supersede(&self, live: &Live) -> bool {
+        let made_of = live.meta.mark.as_ref().and_then(Mark::twin);
+        let mut names = self.0.iter();
+        names.any(|name| made_of.is_none_or(|made_of| made_of.as_bytes() != name))
     }
 }
 
 /// What names a cookie that holds a session: its handle and where it came from, so that an older state
 /// of it is known as well; where it has none, the cookie itself.
-fn name_of(value: &[u8], live: &crate::engine::Live) -> [u8; 32] {
+fn name_of(value: &[u8], live: &Live) -> [u8; 32] {
     let mut context = digest::Context::new(&digest::SHA256);
     context.update(b"abiding claimed cookie v1");
     if live.meta.handle == NAMELESS {

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use super::{Count, Lead, Origin, Standing};
+use super::{Count, Lead, Origin, Standing, present::Held};
 use crate::{
     codec::Side,
     ending::Ending,
@@ -81,7 +81,7 @@ impl Shared {
     /// Reads the session that was presented, wherever it lives.
     pub(crate) async fn resolve(&self, desk: &Mutex<Desk>) -> Result<()> {
         for _ in 0..ROUNDS {
-            let (at, lookup, holds_more) = {
+            let (at, lookup, held) = {
                 let desk = lock(desk);
                 let Some(across) = &desk.across else {
                     return Ok(());
@@ -97,13 +97,11 @@ impl Shared {
                     ) => Lookup::Sealed(live.clone(), name),
                     _ => return Ok(()),
                 };
-                (across.home, lookup, across.holds_more())
+                (across.home, lookup, across.held())
             };
             let found = match &lookup {
-                Lookup::Stored(credential) => self.follow(at, credential, holds_more).await?,
-                Lookup::Sealed(live, name) => {
-                    self.follow_cookie(at, live, name, holds_more).await?
-                }
+                Lookup::Stored(credential) => self.follow(at, credential, &held).await?,
+                Lookup::Sealed(live, name) => self.follow_cookie(at, live, name, &held).await?,
             };
             let mut desk = lock(desk);
             let is_asked = match (&desk.state.known, &lookup) {
@@ -179,15 +177,10 @@ impl Shared {
     }
 
     /// The session that a token of place number `at` leads to.
-    async fn follow(
-        &self,
-        at: usize,
-        credential: &Credential,
-        holds_more: bool,
-    ) -> Result<Whereabouts> {
+    async fn follow(&self, at: usize, credential: &Credential, held: &Held) -> Result<Whereabouts> {
         match (&self.place, at) {
-            (Place::Cookie(_), _) => self.follow_out(at, credential, holds_more).await,
-            (Place::Store(_), 0) => self.follow_own(credential, holds_more).await,
+            (Place::Cookie(_), _) => self.follow_out(at, credential, held).await,
+            (Place::Store(_), 0) => self.follow_own(credential, held).await,
             (Place::Store(_), _) => self.follow_other(at, credential).await,
         }
     }
@@ -197,7 +190,7 @@ impl Shared {
         &self,
         at: usize,
         credential: &Credential,
-        holds_more: bool,
+        held: &Held,
     ) -> Result<Whereabouts> {
         let (place, now) = (self.place(at), self.clock.now());
         let (standing, _) = place.standing(credential, now).await?;
@@ -207,18 +200,19 @@ impl Shared {
             Standing::Aside(live) => Whereabouts::stored(at, credential.clone(), live),
             Standing::Copy(live) | Standing::Moved(live) | Standing::Plain(live) => {
                 let mark = live.meta.mark.as_ref().map(|mark| mark.side);
+                let is_past = mark == Some(Side::Moved) && held.may_supersede(&live);
                 let here = Whereabouts::Here {
                     leaving: self.moves(at) && !live.moved,
                     place: at,
                     credential: Some(credential.clone()),
                     live,
                 };
-                here.unless_in_cookie(holds_more && mark == Some(Side::Moved))
+                here.unless_in_cookie(is_past)
             }
         })
     }
 
-    async fn follow_own(&self, credential: &Credential, holds_more: bool) -> Result<Whereabouts> {
+    async fn follow_own(&self, credential: &Credential, held: &Held) -> Result<Whereabouts> {
         let now = self.clock.now();
         let (mine, key) = self.standing(credential, now).await?;
         let live = match mine {
@@ -261,8 +255,9 @@ impl Shared {
         if is_copy {
             self.drop_copy(&own).await?;
         } else if self.has_cookies() {
+            let is_past = held.may_supersede(&live);
             let here = Whereabouts::stored(0, credential.clone(), live);
-            return Ok(here.unless_in_cookie(holds_more));
+            return Ok(here.unless_in_cookie(is_past));
         }
         Ok(Whereabouts::Over(Ending::Unknown))
     }
