@@ -162,7 +162,52 @@ function showBusy(form) {
   });
 }
 
+// The operator's numbers, kept up to date as long as somebody looks at them.
+function watchPlaces(card) {
+  const state = card.querySelector("[role=status]");
+  const tell = (text) => {
+    // Only what is new is read out.
+    if (state.textContent !== text) state.textContent = text;
+  };
+  const show = (picture) => {
+    for (const shown of document.querySelectorAll("[data-number]")) {
+      shown.textContent = picture[shown.dataset.number];
+    }
+    card.querySelector("[data-number=lost]").dataset.good = picture.lost === 0;
+    for (const bar of picture.bars) {
+      const row = card.querySelector(`[data-place="${bar.name}"]`);
+      row.dataset.primary = bar.is_primary;
+      row.querySelector("[data-begin]").hidden = !bar.is_primary;
+      row.querySelector("[data-count]").textContent = bar.sessions;
+      row.querySelector(".fill").setAttribute("width", `${bar.percent}%`);
+      const choice = document.getElementById(`to-${bar.name}`);
+      if (choice) choice.disabled = bar.is_primary;
+    }
+    card.querySelector("[data-testid=stayed]").hidden = picture.stayed === 0;
+    const rest = document.getElementById("rest");
+    // Whoever stands on the button keeps it.
+    if (rest && !rest.contains(document.activeElement)) rest.hidden = picture.to_bring === 0;
+    tell(picture.is_moving ? "changing places" : picture.is_bringing ? "bringing the rest" : "at rest");
+  };
+  const look = async () => {
+    try {
+      const reply = await fetch(card.dataset.picture, { signal: AbortSignal.timeout(5000) });
+      if (!reply.ok) throw new Error(reply.status);
+      show(await reply.json());
+    } catch {
+      tell("the server does not answer");
+    }
+  };
+  const watch = async () => {
+    if (!document.hidden) await look();
+    setTimeout(watch, 1000);
+  };
+  card.querySelector("[data-without-script]").hidden = true;
+  watch();
+}
+
 countDown();
+document.querySelectorAll("[data-picture]").forEach(watchPlaces);
 document.querySelectorAll("form[data-draft]").forEach(keepDrafts);
 document.querySelectorAll(".strokes").forEach(drawSignature);
 document.querySelectorAll("form[data-busy]").forEach(showBusy);

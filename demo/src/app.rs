@@ -2,9 +2,9 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
-use abiding::{Clock as _, Ledger, Manager, Timestamp};
+use abiding::{Clock as _, Ledger, Timestamp};
 use abiding_stores::keys::KeySource;
-use abiding_tower::{ClientLayer, Proxies, SameOrigin, SessionLayer};
+use abiding_tower::{ClientLayer, Proxies, SameOrigin};
 use axum::{
     Router,
     extract::DefaultBodyLimit,
@@ -23,9 +23,11 @@ use crate::{
     lab::{self, Lab},
     layout,
     mail::{self, Mailer},
-    membership, operator, organizer, platforms,
+    membership, operator, organizer,
+    places::{self, Places},
+    platforms,
     requests::{self, Trail},
-    settings::{ProfileKind, StoreKind},
+    settings::ProfileKind,
 };
 
 /// What handlers share. Clones share it too.
@@ -48,9 +50,10 @@ pub(crate) struct Shared {
     pub(crate) mailer: Mailer,
     /// The subject of the person who may see the operator's page in production.
     pub(crate) operator: Option<String>,
+    /// Where the sessions are.
+    pub(crate) places: Places,
     pub(crate) profile: ProfileKind,
     pub(crate) proxies: Proxies,
-    pub(crate) store: StoreKind,
     pub(crate) trail: Trail,
 }
 
@@ -77,7 +80,7 @@ impl std::ops::Deref for App {
 }
 
 /// Every page of the demo, behind the guards.
-pub(crate) fn router(app: App, sessions: Manager) -> Router {
+pub(crate) fn router(app: App) -> Router {
     let mut pages = Router::new()
         .route("/", get(home::show))
         .merge(accounts::routes())
@@ -87,7 +90,7 @@ pub(crate) fn router(app: App, sessions: Manager) -> Router {
         .merge(platforms::routes())
         .merge(inspector::routes())
         .merge(lab::routes())
-        .merge(operator::routes(&app, sessions.clone()));
+        .merge(operator::routes(&app));
     if app.profile == ProfileKind::Development {
         pages = pages.merge(inspector::debug_routes());
         pages = pages.merge(mail::routes());
@@ -96,7 +99,7 @@ pub(crate) fn router(app: App, sessions: Manager) -> Router {
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::wrong_method())
         .layer(from_fn_with_state(app.clone(), layout::frame))
-        .layer(SessionLayer::new(sessions).with_summary())
+        .layer(from_fn_with_state(app.clone(), places::serve))
         .layer(SameOrigin::new())
         .layer(from_fn(errors::explain))
         .route("/assets/app.css", get(layout::style))

@@ -6,10 +6,11 @@ use maud::{Markup, html};
 use crate::{
     app::App,
     layout::{Page, Section, page},
-    settings::{ProfileKind, StoreKind},
+    settings::ProfileKind,
 };
 
 pub(crate) async fn show(State(app): State<App>) -> Page {
+    let place = app.places.primary();
     page(
         "Sessions that stay",
         Some(Section::Home),
@@ -41,8 +42,8 @@ pub(crate) async fn show(State(app): State<App>) -> Page {
                          All stories work as before; a sign-in can still be ended from elsewhere."
                     }
                     p.hint data-testid="card-cookie" {
-                        @if app.store == StoreKind::Cookie { "That is how this one runs." }
-                        @else { "This one keeps sessions in its " (app.store) " store." }
+                        @if place.is_cookie() { "That is how this one runs." }
+                        @else { "This one keeps sessions in its " (place.name()) " store." }
                     }
                 }
             }
@@ -54,12 +55,17 @@ pub(crate) async fn show(State(app): State<App>) -> Page {
                 (card("/lab", "card-lab", "Race it", "Open the race lab",
                     "Fifty requests change one session at the same moment, and twenty sessions are signed out \
                      under slow requests. Count what is left."))
+                @if app.profile == ProfileKind::Development {
+                    (card("/operator/places", "card-places", "Move house", "Open the move",
+                        "From SQLite to files, sealed cookies or a server of yours, and back, while people fill in \
+                         the form. Watch every session arrive, and count the lost."))
+                }
             }
             section.card.plain {
                 h2 { "This run" }
                 dl.facts {
                     dt { "Sessions are kept in" }
-                    dd data-testid="run-store" { (app.store) }
+                    dd data-testid="run-store" { (place.name()) }
                     dt { "Profile" }
                     dd data-testid="run-profile" { (app.profile) }
                     dt { "Everything lies in" }

@@ -80,7 +80,7 @@ async fn end(session: Session, _: GuardedForm) -> Redirect {
 async fn debug(session: Session, State(app): State<App>) -> Result<Json<Value>, Problem> {
     let Some(info) = session.info().await? else {
         return Ok(Json(
-            json!({ "store": app.store.to_string(), "session": null }),
+            json!({ "store": app.places.primary().name(), "session": null }),
         ));
     };
     let values: serde_json::Map<_, _> = entries(&session)
@@ -89,7 +89,7 @@ async fn debug(session: Session, State(app): State<App>) -> Result<Json<Value>, 
         .map(|(key, masked)| (key, masked.into()))
         .collect();
     Ok(Json(json!({
-        "store": app.store.to_string(),
+        "store": app.places.primary().name(),
         "session": {
             "handle": info.handle,
             "version": info.version.number(),
@@ -166,7 +166,7 @@ fn open(info: &Info, entries: &[(String, String)], app: &App, token: &str) -> Ma
                 p.state data-testid="session-state" { "open" }
             }
             dl.facts {
-                dt { "Store" } dd data-testid="session-store" { (app.store) }
+                dt { "Store" } dd data-testid="session-store" { (app.places.primary().name()) }
                 dt { "Handle" } dd { code data-testid="session-handle" { (info.handle) } }
                 dt { "Version" } dd data-testid="session-version" { (info.version.number()) }
                 dt { "Size" } dd data-testid="session-bytes" { (info.bytes) " bytes" }

@@ -77,6 +77,10 @@ pub(crate) fn page(title: &str, section: Option<Section>, main: impl Render) -> 
 pub(crate) async fn frame(State(app): State<App>, request: Request, next: Next) -> Response {
     let session = request.extensions().get::<Session>().cloned();
     let mut response = next.run(request).await;
+    if let Some(session) = &session {
+        // For whoever looks at the cookie that goes with it.
+        response.extensions_mut().insert(session.clone());
+    }
     let Some(page) = response.extensions_mut().remove::<Page>() else {
         return response;
     };

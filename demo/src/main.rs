@@ -19,6 +19,7 @@ mod mail;
 mod membership;
 mod operator;
 mod organizer;
+mod places;
 mod platforms;
 mod requests;
 mod settings;
@@ -38,7 +39,7 @@ use std::{
 use abiding::Ledger;
 use tokio::{net::TcpListener, select, signal, sync::Notify, task::JoinHandle, time::sleep};
 
-use crate::{settings::Settings, startup::StartError};
+use crate::{places::Place, settings::Settings, startup::StartError};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -61,14 +62,15 @@ async fn run() -> Result<(), StartError> {
         .init();
     let listener = startup::listen(&settings).await?;
     let address = listener.local_addr().map_err(StartError::Serve)?;
-    let (app, sessions) = startup::prepare(&settings, address).await?;
-    let sweeper = abiding_tower::spawn_sweeper(sessions.clone(), SWEEP_PERIOD);
-    let follower = operator::follow(&settings.keys, &sessions);
+    let app = startup::prepare(&settings, address).await?;
+    let keeper = app.places.look_after();
+    let follower = operator::follow(&settings.keys, &app.places.enter().manager);
     let tidier = tokio::spawn(tidy(app.ledger.clone()));
-    let router = app::router(app, sessions);
-    banner(&settings, address).map_err(StartError::Serve)?;
+    let primary = app.places.primary();
+    let router = app::router(app);
+    banner(&settings, &primary, address).map_err(StartError::Serve)?;
     let outcome = serve(listener, router).await.map_err(StartError::Serve);
-    sweeper.abort();
+    keeper.abort();
     follower.inspect(JoinHandle::abort);
     tidier.abort();
     tracing::info!("stopped; everything is kept for the next start");
@@ -118,15 +120,15 @@ async fn stop_signal() {
     let _ = signal::ctrl_c().await;
 }
 
-fn banner(settings: &Settings, address: SocketAddr) -> std::io::Result<()> {
+fn banner(settings: &Settings, primary: &Place, address: SocketAddr) -> std::io::Result<()> {
     let data = std::path::absolute(&settings.data)?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "abiding demo: sessions that stay")?;
     writeln!(out, "  listening on http://{address}")?;
     writeln!(
         out,
-        "  sessions in  {}, profile {}",
-        settings.store, settings.profile
+        "  sessions in  {primary}, profile {}",
+        settings.profile
     )?;
     writeln!(out, "  keeping      everything in {}", data.display())?;
     writeln!(
@@ -140,5 +142,5 @@ fn banner(settings: &Settings, address: SocketAddr) -> std::io::Result<()> {
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The most counts that are removed at once.
 const SWEEP_BATCH: usize = 1000;
-/// How often sessions that ended by themselves are removed, and counts.
+/// How often counts are removed that are over.
 const SWEEP_PERIOD: Duration = Duration::from_secs(60);

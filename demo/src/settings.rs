@@ -5,6 +5,7 @@
 //! | `PORT` | 3000 | the port on 127.0.0.1; 0 takes any free one |
 //! | `ABIDING_DATA` | `./data` | the directory that keeps everything |
 //! | `ABIDING_STORE` | `sqlite` | where sessions live: `sqlite` (in the data directory), `memory`, `cookie` (sealed), or the URL of a store, `postgres://…`, as `docs/stores.md` lists them |
+//! | `ABIDING_PLACES` | none | URLs of stores, with blanks between them, that sessions can be moved to beside files and cookies |
 //! | `ABIDING_KEY` | `session.key` in the data directory | where the keys come from: `file:PATH`, `env:NAME`, `fd:N`, `credential:NAME` |
 //! | `ABIDING_KEY_FILE` | unset | the same for a path alone |
 //! | `ABIDING_OPERATOR` | nobody | in production: the account (its number) that may see `/operator` |
@@ -44,6 +45,8 @@ pub(crate) struct Settings {
     pub(crate) store: StoreKind,
     /// Where the store is, unless it is the demo's own.
     pub(crate) url: Option<StoreUrl>,
+    /// Where sessions can be moved to, beside what is always there.
+    pub(crate) places: Vec<StoreUrl>,
     pub(crate) keys: KeySource,
     pub(crate) operator: Option<String>,
     pub(crate) profile: ProfileKind,
@@ -106,6 +109,7 @@ impl Settings {
             return Err(SettingError::new("ABIDING_TEST_CLOCK", file, remedy));
         }
         let (store, url) = store(variable)?;
+        let places = places(variable, url.is_some())?;
         Ok(Self {
             port: choose(
                 variable,
@@ -116,6 +120,7 @@ impl Settings {
             )?,
             store,
             url,
+            places,
             keys: keys(variable, &data)?,
             operator: choose(
                 variable,
@@ -212,17 +217,63 @@ fn store(
         let remedy = "the stores are sqlite, memory and cookie, or a URL such as redis://host, as docs/stores.md lists them";
         return Err(SettingError::new(name, &value, remedy));
     }
-    let url: StoreUrl = text.parse().map_err(|error| SettingError {
-        variable: name,
-        problem: "cannot be followed".into(),
-        remedy: Cow::Owned(format!("{error}")),
-    })?;
+    let url = store_url(name, &text)?;
     let kind = match url.kind().name {
         "memory" => StoreKind::Memory,
         "sqlite" => StoreKind::Sqlite,
         name => StoreKind::Other(name),
     };
     Ok((kind, Some(url)))
+}
+
+/// Where sessions can be moved to. A blank ends a URL, since a comma stands between hosts.
+fn places(
+    variable: impl Fn(&'static str) -> Option<OsString>,
+    is_fixed: bool,
+) -> Result<Vec<StoreUrl>, SettingError> {
+    let name = "ABIDING_PLACES";
+    let refused = |problem: String, remedy: &'static str| SettingError {
+        variable: name,
+        problem,
+        remedy: remedy.into(),
+    };
+    let Some(value) = variable(name) else {
+        return Ok(Vec::new());
+    };
+    if is_fixed {
+        let problem = "is set, and ABIDING_STORE names a URL".to_owned();
+        return Err(refused(
+            problem,
+            "unset one of them: others may use that store, so nothing is moved out of it here",
+        ));
+    }
+    let mut places: Vec<StoreUrl> = Vec::new();
+    for text in value.to_string_lossy().split_whitespace() {
+        let url = store_url(name, text)?;
+        if ["memcached", "memory"].contains(&url.kind().name) {
+            let problem = format!("names {url}");
+            return Err(refused(
+                problem,
+                "leave it out: it lists no sessions, so nobody could tell when the last one has left",
+            ));
+        }
+        if places
+            .iter()
+            .any(|known| known.to_string() == url.to_string())
+        {
+            return Err(refused(format!("names {url} twice"), "keep one"));
+        }
+        places.push(url);
+    }
+    Ok(places)
+}
+
+fn store_url(variable: &'static str, text: &str) -> Result<StoreUrl, SettingError> {
+    text.parse().map_err(|error| SettingError {
+        variable,
+        problem: "cannot be followed".into(),
+        remedy: Cow::Owned(format!("{error}")),
+    })
 }
 
 fn choose<T>(
@@ -428,6 +479,21 @@ mod tests {
                 "ABIDING_STORE",
                 "rdis://:secret@localhost",
                 "ABIDING_STORE cannot be followed: `rdis:` begins no URL of a store: did you mean `redis:`?",
+            ),
+            (
+                "ABIDING_PLACES",
+                "redis://localhost rdis://:secret@localhost",
+                "ABIDING_PLACES cannot be followed: `rdis:` begins no URL of a store: did you mean `redis:`?",
+            ),
+            (
+                "ABIDING_PLACES",
+                "memcached://localhost",
+                "ABIDING_PLACES names memcached://localhost: leave it out: it lists no sessions, so nobody could tell when the last one has left",
+            ),
+            (
+                "ABIDING_PLACES",
+                "redis://:sesame@localhost redis://:open@localhost",
+                "ABIDING_PLACES names redis://:***@localhost twice: keep one",
             ),
             (
                 "ABIDING_MAIL_FROM",

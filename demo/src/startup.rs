@@ -4,13 +4,9 @@ use std::{
     fmt, fs, io,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
-use abiding::{
-    Clock as _, ConfigError, Expiry, KeyRing, Ledger, Manager, MemoryStore, Profile,
-    store::{Subjects, Sweep},
-};
+use abiding::{Clock as _, ConfigError, Ledger};
 use abiding_stores::{keys::KeyError, sqlite::SqliteStore};
 use tokio::net::TcpListener;
 
@@ -20,8 +16,9 @@ use crate::{
     database::{Database, DatabaseError},
     lab::Lab,
     mail::{Mailer, SmtpError},
+    places::{Places, Rules},
     requests::Trail,
-    settings::{ProfileKind, SettingError, Settings, StoreKind},
+    settings::{ProfileKind, SettingError, Settings},
 };
 
 /// Takes the port. On this machine only: the demo has no sign-in that would keep others out.
@@ -33,10 +30,7 @@ pub(crate) async fn listen(settings: &Settings) -> Result<TcpListener, StartErro
 }
 
 /// Opens everything that is kept, making what is absent.
-pub(crate) async fn prepare(
-    settings: &Settings,
-    address: SocketAddr,
-) -> Result<(App, Manager), StartError> {
+pub(crate) async fn prepare(settings: &Settings, address: SocketAddr) -> Result<App, StartError> {
     let data = std::path::absolute(&settings.data)
         .and_then(|data| make_writable(&data).map(|()| data))
         .map_err(|cause| StartError::Data {
@@ -50,23 +44,25 @@ pub(crate) async fn prepare(
         ProfileKind::Development => settings.keys.load_or_create()?,
         ProfileKind::Production => settings.keys.load()?,
     };
-    let clock = settings.clock.clone();
+    let rules = Rules {
+        keys,
+        profile: settings.profile,
+        clock: settings.clock.clone(),
+    };
+    let first = match &settings.url {
+        Some(url) => Some(url.open().await?),
+        None => None,
+    };
     // Beside the sessions where a URL says where they are, so that all machines count as one. In every
     // mode: sessions in cookies need it most.
-    let (ledger, sessions) = match &settings.url {
-        Some(url) => {
-            let store = url.open().await?;
-            let ledger = Ledger::with_clock(store.clone(), keys.clone(), clock);
-            (ledger, sessions(store, keys, settings)?)
-        }
-        None => {
-            let ledger = SqliteStore::open(data.join("ledger.db"))?;
-            let ledger = Ledger::with_clock(ledger, keys.clone(), clock);
-            (ledger, local(&data, keys, settings)?)
-        }
+    let (keys, clock) = (rules.keys.clone(), rules.clock.clone());
+    let ledger = match &first {
+        Some(store) => Ledger::with_clock(store.clone(), keys, clock),
+        None => Ledger::with_clock(SqliteStore::open(data.join("ledger.db"))?, keys, clock),
     };
+    let places = Places::open(settings, rules, &data, first).await?;
     let mailer = Mailer::new(settings, &database)?;
-    let app = App::new(Shared {
+    Ok(App::new(Shared {
         address,
         clock: settings.clock.clone(),
         data,
@@ -77,67 +73,11 @@ pub(crate) async fn prepare(
         ledger,
         mailer,
         operator: settings.operator.clone(),
+        places,
         profile: settings.profile,
         proxies: settings.proxies.clone(),
-        store: settings.store,
         trail: Trail::default(),
-    });
-    Ok((app, sessions))
-}
-
-/// The sessions of the demo in its data directory, or nowhere.
-fn local(data: &Path, keys: KeyRing, settings: &Settings) -> Result<Manager, StartError> {
-    Ok(match settings.store {
-        StoreKind::Cookie => {
-            let sign_ins = SqliteStore::open(data.join("sign-ins.db"))?;
-            sealed(sign_ins, keys, settings)?
-        }
-        StoreKind::Memory => sessions(MemoryStore::new(), keys, settings)?,
-        // The settings name no other store without its URL.
-        StoreKind::Other(_) | StoreKind::Sqlite => {
-            sessions(SqliteStore::open(data.join("sessions.db"))?, keys, settings)?
-        }
-    })
-}
-
-/// The sessions of the demo, in any store that can be swept and searched.
-pub(crate) fn sessions(
-    store: impl Sweep + Subjects,
-    keys: KeyRing,
-    settings: &Settings,
-) -> Result<Manager, ConfigError> {
-    Manager::builder(store)
-        .keys(keys)
-        .profile(profile(settings))
-        .expiry(VISIT)
-        .realm(REALM)
-        .clock(settings.clock.clone())
-        .sweeping()
-        .subjects()
-        .build()
-}
-
-/// The sessions of the demo, each in its cookie. The store lists who is signed in, so that a sign-in can
-/// be ended.
-fn sealed(
-    sign_ins: impl Sweep,
-    keys: KeyRing,
-    settings: &Settings,
-) -> Result<Manager, ConfigError> {
-    Manager::client_side(keys)
-        .profile(profile(settings))
-        .expiry(VISIT)
-        .realm(REALM)
-        .clock(settings.clock.clone())
-        .revocable(sign_ins)
-        .build()
-}
-
-fn profile(settings: &Settings) -> Result<Profile, ConfigError> {
-    match settings.profile {
-        ProfileKind::Development => Profile::development(),
-        ProfileKind::Production => Profile::native(),
-    }
+    }))
 }
 
 fn open_database(file: &Path, settings: &Settings) -> Result<Database, DatabaseError> {
@@ -171,6 +111,17 @@ pub(crate) enum StartError {
     },
     Keys(KeyError),
     Mail(SmtpError),
+    /// The sessions were moved from another place than the settings name.
+    Moved {
+        path: PathBuf,
+        began_in: String,
+    },
+    /// Sessions live in a place that the settings do not name any more.
+    PlaceUnnamed(String),
+    Plan {
+        path: PathBuf,
+        cause: io::Error,
+    },
     Port {
         address: SocketAddr,
         cause: io::Error,
@@ -196,6 +147,27 @@ impl fmt::Display for StartError {
             }
             Self::Keys(error) => error.fmt(f),
             Self::Mail(error) => error.fmt(f),
+            Self::Moved { path, began_in } => {
+                let path = path.display();
+                write!(
+                    f,
+                    "the sessions of this data directory began in {began_in} and were moved: "
+                )?;
+                write!(
+                    f,
+                    "set ABIDING_STORE={began_in}, which lets them stay where they are; or "
+                )?;
+                write!(f, "remove {path} to begin anew, which signs everybody out")
+            }
+            Self::PlaceUnnamed(place) => {
+                write!(f, "sessions live in {place}, which is not named any more: ")?;
+                f.write_str("put its URL back into ABIDING_PLACES, and move them first")
+            }
+            Self::Plan { path, cause } => {
+                let path = path.display();
+                write!(f, "{path} does not tell where the sessions are ({cause}): ")?;
+                f.write_str("restore it, or remove it to begin anew, which signs everybody out")
+            }
             Self::Port { address, cause } if cause.kind() == io::ErrorKind::AddrInUse => {
                 let port = address.port();
                 write!(
@@ -247,15 +219,3 @@ impl From<abiding::Error> for StartError {
         Self::Store(error)
     }
 }
-
-/// The session of a visitor whom nobody knows: two hours for the form, however long the pauses are. The
-/// idle timeout never ends it earlier; with one, the library can tell sessions that idled from sessions
-/// that it never knew. A sign-in brings lifetimes of its own. A use is written down every other minute
-/// at most, so that the list of devices is right by two.
-const VISIT: Expiry = Expiry::new()
-    .idle(HOURS_2)
-    .absolute(HOURS_2)
-    .touch_after(Duration::from_secs(2 * 60));
-const HOURS_2: Duration = Duration::from_secs(2 * 60 * 60);
-/// The name under which its sessions are vouched for.
-const REALM: &str = "abiding-demo";

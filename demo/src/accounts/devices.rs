@@ -15,7 +15,6 @@ use crate::{
     errors::Problem,
     forms::hidden,
     layout::{Page, Section, page},
-    settings::StoreKind,
 };
 
 /// The devices on which somebody is signed in.
@@ -35,7 +34,7 @@ pub(super) async fn show(
             h1 data-testid="page-title" { (title) }
             ul.list data-testid="devices" {
                 @for info in &devices {
-                    (device(info, here.as_ref() == Some(&info.handle), app.store, &token))
+                    (device(info, here.as_ref() == Some(&info.handle), app.places.primary().is_cookie(), &token))
                 }
             }
             form method="post" action="/account/devices/end-others" {
@@ -81,7 +80,7 @@ pub(super) async fn end_others(
     Ok(Redirect::to("/account/devices"))
 }
 
-fn device(info: &Info, here: bool, store: StoreKind, token: &str) -> Markup {
+fn device(info: &Info, here: bool, in_cookie: bool, token: &str) -> Markup {
     let name = info.device.as_deref().unwrap_or("An unknown browser");
     html! {
         li.card data-testid={ "device-" (info.handle) } data-here=(here) {
@@ -91,7 +90,7 @@ fn device(info: &Info, here: bool, store: StoreKind, token: &str) -> Markup {
             }
             dl.facts {
                 dt { "First seen" } dd { (spelled(info.created)) }
-                @if store == StoreKind::Cookie {
+                @if in_cookie {
                     // Nothing is written down when a sealed cookie is used.
                     dt { "Signed in" } dd { (spelled(info.authenticated.unwrap_or(info.created))) }
                 } @else {

@@ -49,7 +49,7 @@ pub(crate) struct Lab {
 async fn show(session: Session, State(app): State<App>) -> Result<Page, Problem> {
     let last = *app.lab.last.lock().unwrap_or_else(PoisonError::into_inner);
     let token = session.form_token().await?;
-    Ok(pages::lab(last, app.store, &token))
+    Ok(pages::lab(last, &app.places.primary(), &token))
 }
 
 async fn run(State(app): State<App>, _: GuardedForm) -> Result<Redirect, Problem> {

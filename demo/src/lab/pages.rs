@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use crate::{
     forms::hidden,
     layout::{Page, Section, page},
-    settings::StoreKind,
+    places::Place,
 };
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
 };
 
 /// The explanation, the button and, after a run, what came out.
-pub(super) fn lab(last: Option<Outcome>, store: StoreKind, token: &str) -> Page {
+pub(super) fn lab(last: Option<Outcome>, place: &Place, token: &str) -> Page {
     let title = "Race lab";
     page(
         title,
@@ -22,7 +22,7 @@ pub(super) fn lab(last: Option<Outcome>, store: StoreKind, token: &str) -> Page 
         html! {
             h1 data-testid="page-title" { (title) }
             p.lead { "Three races on one session, over real HTTP, each in its worst order: everybody reads before anybody writes." }
-            @if let Some(outcome) = last { (results(outcome, store)) }
+            @if let Some(outcome) = last { (results(outcome, place)) }
             section.card {
                 ol.races {
                     li { strong { (WRITERS) " requests set a key of their own." } " Every key should be there afterwards." }
@@ -48,14 +48,14 @@ pub(super) fn lab(last: Option<Outcome>, store: StoreKind, token: &str) -> Page 
     )
 }
 
-fn results(outcome: Outcome, store: StoreKind) -> Markup {
+fn results(outcome: Outcome, place: &Place) -> Markup {
     let (writers, slow) = (WRITERS as usize, SLOW_WRITERS as usize);
     let kept = outcome.keys == writers
         && outcome.counter == u64::from(WRITERS)
         && outcome.resurrected == 0;
-    let (good, verdict) = match store {
+    let (good, verdict) = match place.is_cookie() {
         _ if kept => (true, "Nothing was lost and nothing came back."),
-        StoreKind::Cookie if outcome.resurrected == 0 => (true, WITHOUT_A_STORE),
+        true if outcome.resurrected == 0 => (true, WITHOUT_A_STORE),
         _ => (false, "Something was lost: this is a bug."),
     };
     let rows = [
@@ -90,7 +90,7 @@ fn results(outcome: Outcome, store: StoreKind) -> Markup {
                     thead {
                         tr {
                             th scope="col" { "Race" }
-                            th scope="col" { "abiding on " (store) }
+                            th scope="col" { "abiding on " (place.name()) }
                             th scope="col" { "Whole-record saves " small { "(simulated)" } }
                         }
                     }

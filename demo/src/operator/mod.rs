@@ -4,6 +4,8 @@
 //! settings name, and for anybody else there is no such page. What it changes is the key file, which
 //! every process of the demo follows: see [`follow`].
 
+mod moving;
+mod moving_pages;
 mod pages;
 
 use std::time::Duration;
@@ -23,13 +25,13 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::{app::App, errors::Problem, layout::Page, settings::ProfileKind};
 
-pub(crate) fn routes(app: &App, sessions: Manager) -> Router<App> {
+pub(crate) fn routes(app: &App) -> Router<App> {
     Router::new()
         .route("/operator", get(show))
         .route("/operator/keys/rotate", post(rotate))
         .route("/operator/keys/{id}/revoke", get(confirm).post(revoke))
+        .merge(moving::routes())
         .route_layer(from_fn_with_state(app.clone(), only_operators))
-        .layer(Extension(sessions))
 }
 
 /// Lets the sessions of this process follow their keys, if those can change.
@@ -78,7 +80,7 @@ async fn show(
     Ok(pages::overview(&pages::Overview {
         keys: &keys,
         now: app.now(),
-        rejections: &sessions.rejections(),
+        rejections: &app.places.rejections(),
         revoked: revoked.and_then(|id| id.parse().ok()),
         source: &app.keys,
         token: &token,

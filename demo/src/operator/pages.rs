@@ -31,6 +31,7 @@ pub(super) fn overview(overview: &Overview<'_>) -> Page {
         html! {
             h1 data-testid="page-title" { (title) }
             p.lead { "Keys vouch for every session. They are changed while everybody stays signed in." }
+            p { a.button href="/operator/places" data-testid="to-places" { "Move sessions to another place" } }
             @if let Some(id) = overview.revoked.filter(|id| is_revoked(*id, keys)) {
                 (notice(&format!("The key {id} is revoked. Whoever rested on it is signed out.")))
             }

@@ -12,6 +12,7 @@ mod lab;
 mod mail;
 mod operator;
 mod organizer;
+mod places;
 mod platforms;
 mod smtp_server;
 mod stage;

@@ -132,11 +132,19 @@ async fn production_shows_the_page_to_the_person_of_the_settings_and_to_nobody_e
             Some(_) => StatusCode::OK,
         };
         assert_eq!(zola.get("/operator").await.status, expected);
-        for path in ["/operator", "/operator/keys/00000000/revoke"] {
+        for path in [
+            "/operator",
+            "/operator/keys/00000000/revoke",
+            "/operator/places",
+            "/operator/places/cookie",
+            "/operator/places/picture.json",
+        ] {
             assert_eq!(stranger.get(path).await.status, StatusCode::NOT_FOUND);
         }
-        let page = stranger.post(ROTATE, &[]).await;
-        assert_eq!(page.status, StatusCode::NOT_FOUND);
+        for path in [ROTATE, "/operator/places/move", "/operator/places/bring"] {
+            let page = stranger.post(path, &[("to", "file")]).await;
+            assert_eq!(page.status, StatusCode::NOT_FOUND);
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use abiding::{Manager, MemoryStore};
+use abiding::MemoryStore;
 use abiding_stores::keys::KeySource;
 use abiding_testkit::{Faulty, Plan};
 use abiding_tower::{FORM_TOKEN, Proxies};
@@ -24,6 +24,7 @@ use crate::{
     app::{self, App},
     clock::DemoClock,
     mail::{Address, MailSettings, Password, Relay},
+    places::Rules,
     settings::{ProfileKind, Settings, StoreKind},
     startup,
 };
@@ -31,7 +32,6 @@ use crate::{
 /// A demo with nothing in it; what it kept goes when it is dropped.
 pub(crate) struct Stage {
     pub(crate) app: App,
-    sessions: Manager,
     router: Router,
     settings: Settings,
     scratch: PathBuf,
@@ -109,6 +109,7 @@ impl Stage {
             data: scratch.join("data"),
             store,
             url: None,
+            places: Vec::new(),
             keys: KeySource::File(scratch.join("session.key")),
             operator: None,
             profile,
@@ -127,15 +128,19 @@ impl Stage {
         let keys = settings.keys.load_or_create().unwrap();
         // It waits for nothing where no server keeps the sessions.
         let prepared = startup::prepare(&settings, address.parse().unwrap());
-        let (app, mut sessions) = abiding_testkit::block_on(prepared).unwrap();
+        let app = abiding_testkit::block_on(prepared).unwrap();
         if let Some(plan) = given.faults {
             let store = Faulty::new(MemoryStore::new(), plan);
-            sessions = startup::sessions(store, keys, &settings).unwrap();
+            let rules = Rules {
+                keys,
+                profile,
+                clock: settings.clock.clone(),
+            };
+            app.places.put(rules.stored(store).build().unwrap());
         }
-        let router = app::router(app.clone(), sessions.clone());
+        let router = app::router(app.clone());
         Self {
             app,
-            sessions,
             router,
             settings,
             scratch,
@@ -145,9 +150,16 @@ impl Stage {
     /// Another process on the same data.
     pub(crate) fn restart(&mut self) {
         let prepared = startup::prepare(&self.settings, self.app.address);
-        let (app, sessions) = abiding_testkit::block_on(prepared).unwrap();
-        self.router = app::router(app.clone(), sessions.clone());
-        (self.app, self.sessions) = (app, sessions);
+        self.app = abiding_testkit::block_on(prepared).unwrap();
+        self.router = app::router(self.app.clone());
+    }
+
+    /// Tries the same with another store, and answers what the program would say.
+    pub(crate) fn restart_on(&mut self, store: StoreKind) -> Result<(), String> {
+        self.settings.store = store;
+        let prepared = startup::prepare(&self.settings, self.app.address);
+        let app = abiding_testkit::block_on(prepared);
+        app.map(drop).map_err(|error| error.to_string())
     }
 
     /// The same with another profile.
@@ -235,10 +247,8 @@ impl Visitor<'_> {
 
     /// What a page that is opened now has in its forms. While the store fails, no page has one.
     pub(crate) async fn form_token(&self) -> String {
-        let session = self
-            .stage
-            .sessions
-            .open(self.cookie.as_deref().map(str::as_bytes));
+        let manager = self.stage.app.places.enter().manager;
+        let session = manager.open(self.cookie.as_deref().map(str::as_bytes));
         session.form_token().await.unwrap_or_default()
     }
 
