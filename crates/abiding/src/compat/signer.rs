@@ -234,6 +234,10 @@ fn derive(
 /// Reads URL-safe base64 without its padding, as itsdangerous does: the missing padding is added by
 /// the length of the text, then [`decode_python_base64`] reads it.
 pub(super) fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
+    // Nearly always it is what Python writes.
+    if let Ok(bytes) = URL_SAFE_NO_PAD.decode(text) {
+        return Some(bytes);
+    }
     // Characters outside ASCII are dropped before the length is looked at.
     let mut ascii: Vec<u8> = text.iter().copied().filter(u8::is_ascii).collect();
     for byte in &mut ascii {

@@ -20,6 +20,9 @@ impl Dict {
     /// The dict that Python builds from these pairs: of equal keys the first names the place, the last
     /// the value. `None` if a key is not hashable.
     pub fn from_pairs(pairs: Vec<(Value, Value)>) -> Option<Self> {
+        if are_few_texts(&pairs) {
+            return Some(Self(pairs));
+        }
         let mut repeated: Vec<(usize, usize)> = Vec::new();
         {
             let mut seen = HashMap::with_capacity(pairs.len());
@@ -97,6 +100,14 @@ impl<'a> IntoIterator for &'a Dict {
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
     }
+}
+
+/// Whether every key is text of its own, and there are so few that comparing them all costs less than a table.
+fn are_few_texts(pairs: &[(Value, Value)]) -> bool {
+    pairs.len() <= 16
+        && pairs.iter().enumerate().all(|(index, (key, _))| {
+            matches!(key, Value::Str(_)) && pairs[..index].iter().all(|(known, _)| known != key)
+        })
 }
 
 fn is_text(key: &Value, text: &str) -> bool {
