@@ -4,13 +4,13 @@
 //! payload grows to at most [`CookieCodec::MAX_JSON`] bytes. The caller passes the time and the
 //! lifetime.
 
-use std::{cell::RefCell, io::Read, time::Duration};
+use std::{cell::RefCell, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use flate2::{Compress, Compression, FlushCompress, Status, read::ZlibDecoder};
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
 use super::{
-    Dict, Value,
+    Dict, Value, plain,
     signer::{Derivation, Digest, Refusal, Secrets, Signer, decode_base64, read_time},
     tagged,
 };
@@ -101,7 +101,14 @@ impl CookieCodec {
     /// An error of kind [`Encode`](ErrorKind::Encode) names the key and the type that Flask cannot
     /// write either.
     pub fn write(&self, session: &Dict, now: Timestamp) -> Result<String> {
-        let json = tagged::write(session, self.sort_keys)?;
+        self.write_json(&tagged::write(session, self.sort_keys)?, now)
+    }
+
+    /// The same for a host that spells its sessions itself, as Flask would: tagged, keys in order, in ASCII.
+    ///
+    /// # Errors
+    /// [`Encode`](ErrorKind::Encode) if it cannot be compressed.
+    pub fn write_json(&self, json: &str, now: Timestamp) -> Result<String> {
         let packed = pack(json.as_bytes())?;
         let payload = if packed.len() + 1 < json.len() {
             format!(".{}", URL_SAFE_NO_PAD.encode(packed))
@@ -154,24 +161,52 @@ impl CookieCodec {
         Ok(read_payload(payload).map(|dict| (dict, signed, old_key)))
     }
 
+    /// [`open`](Self::open), with the session as [`Dict::to_json`] writes it.
+    ///
+    /// # Errors
+    /// Why nothing vouches for it.
+    pub fn open_json(
+        &self,
+        cookie: &str,
+        now: Timestamp,
+        max_age: Duration,
+    ) -> Result<Result<(String, Timestamp, bool)>, Refusal> {
+        let (payload, signed, old_key) = self.signer.open_at(cookie, now, max_age)?;
+        Ok(retell(payload).map(|json| (json, signed, old_key)))
+    }
+
     /// What a cookie says, whoever made it, and when it says it was signed: for tools that show it. Nothing
     /// vouches for any of it.
     ///
     /// # Errors
     /// [`Corrupt`](ErrorKind::Corrupt) for what is no such cookie.
     pub fn danger_read_unsigned(cookie: &str) -> Result<(Dict, Timestamp)> {
-        let mut parts = cookie.rsplitn(3, '.');
-        let (_, time, payload) = (parts.next(), parts.next(), parts.next());
-        let (payload, signed) = payload
-            .zip(time.and_then(read_time))
-            .ok_or_else(|| corrupt("it has not the three parts of a signed cookie"))?;
+        let (payload, signed) = danger_parts(cookie)?;
         Ok((read_payload(payload)?, signed))
+    }
+
+    /// [`danger_read_unsigned`](Self::danger_read_unsigned), with the session as [`Dict::to_json`] writes it.
+    ///
+    /// # Errors
+    /// [`Corrupt`](ErrorKind::Corrupt) for what is no such cookie.
+    pub fn danger_read_unsigned_json(cookie: &str) -> Result<(String, Timestamp)> {
+        let (payload, signed) = danger_parts(cookie)?;
+        Ok((retell(payload)?, signed))
     }
 
     /// The signer that [`CookieCodec::read`] asks first, for whoever wants to know why not.
     pub fn signer(&self) -> &Signer {
         &self.signer
     }
+}
+
+/// The payload of a cookie and the time that it says.
+fn danger_parts(cookie: &str) -> Result<(&str, Timestamp)> {
+    let mut parts = cookie.rsplitn(3, '.');
+    let (_, time, payload) = (parts.next(), parts.next(), parts.next());
+    payload
+        .zip(time.and_then(read_time))
+        .ok_or_else(|| corrupt("it has not the three parts of a signed cookie"))
 }
 
 fn json_of(payload: &str) -> Result<Vec<u8>> {
@@ -184,8 +219,20 @@ fn json_of(payload: &str) -> Result<Vec<u8>> {
     if packed { unpack(&bytes) } else { Ok(bytes) }
 }
 
+fn retell(payload: &str) -> Result<String> {
+    let json = json_of(payload)?;
+    match std::str::from_utf8(&json).ok().and_then(plain::retell) {
+        Some(told) => Ok(told),
+        None => dict_of(&json)?.to_json(),
+    }
+}
+
 fn read_payload(payload: &str) -> Result<Dict> {
-    match tagged::read(&json_of(payload)?)? {
+    dict_of(&json_of(payload)?)
+}
+
+fn dict_of(json: &[u8]) -> Result<Dict> {
+    match tagged::read(json)? {
         Value::Dict(dict) => Ok(dict),
         Value::None => Ok(Dict::new()),
         other => {
@@ -201,21 +248,38 @@ fn read_payload(payload: &str) -> Result<Dict> {
 
 /// Any zlib stream; what follows its end is ignored, as Python ignores it.
 fn unpack(bytes: &[u8]) -> Result<Vec<u8>> {
-    let mut unpacked = Vec::new();
-    let limit = CookieCodec::MAX_JSON as u64;
-    let read = ZlibDecoder::new(bytes)
-        .take(limit + 1)
-        .read_to_end(&mut unpacked);
-    read.map_err(|error| corrupt("the payload is not a zlib stream").with_source(error))?;
-    if unpacked.len() > CookieCodec::MAX_JSON {
-        return Err(corrupt(
-            "the payload unfolds to more than a cookie can mean",
-        ));
-    }
-    Ok(unpacked)
+    let broken = || corrupt("the payload is not a zlib stream");
+    INFLATE.with_borrow_mut(|inflate| {
+        inflate.reset(true);
+        // As much as texts of a session fold, and one byte more than the limit to know that it is passed.
+        let mut unpacked = Vec::with_capacity(bytes.len() * 4);
+        loop {
+            let done = usize::try_from(inflate.total_in()).unwrap_or(bytes.len());
+            let (rest, before) = (bytes.get(done..).unwrap_or_default(), unpacked.len());
+            let step = inflate.decompress_vec(rest, &mut unpacked, FlushDecompress::Finish);
+            let step = step.map_err(|error| broken().with_source(error))?;
+            if unpacked.len() > CookieCodec::MAX_JSON {
+                return Err(corrupt(
+                    "the payload unfolds to more than a cookie can mean",
+                ));
+            }
+            match step {
+                Status::StreamEnd => return Ok(unpacked),
+                _ if unpacked.len() == unpacked.capacity() => {
+                    let more = unpacked.len().max(1024);
+                    unpacked.reserve_exact(more.min(CookieCodec::MAX_JSON + 1 - unpacked.len()));
+                }
+                _ if unpacked.len() == before => return Err(broken()),
+                _ => {}
+            }
+        }
+    })
 }
 
 thread_local! {
+    /// Its window is large: to make it costs more than to unpack a session.
+    static INFLATE: RefCell<Decompress> = RefCell::new(Decompress::new(true));
+
     /// Its tables are large: to make them costs more than to compress a session.
     ///
     /// The highest effort: on texts this short it is what comes closest to zlib's own level 6.

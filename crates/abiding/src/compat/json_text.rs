@@ -253,23 +253,53 @@ impl Reader<'_> {
 
 /// Writes text as Python's `json.dumps` does: ASCII, the rest escaped.
 pub(super) fn write_python_text(out: &mut String, text: &Text) {
-    out.push('"');
-    let mut units = [0; 2];
-    for point in text.code_points() {
-        if short_escape(out, point) {
-            continue;
-        }
-        match char::from_u32(point) {
-            Some(char @ ' '..='~') => out.push(char),
-            Some(char) => {
-                for unit in char.encode_utf16(&mut units) {
-                    out.push_str(&format!("\\u{unit:04x}"));
-                }
-            }
-            None => out.push_str(&format!("\\u{point:04x}")),
+    match text.as_str() {
+        Some(plain) => write_ascii_text(out, plain),
+        None => {
+            out.push('"');
+            text.code_points().for_each(|point| escape(out, point));
+            out.push('"');
         }
     }
+}
+
+/// The same for text without lone surrogates.
+pub(super) fn write_ascii_text(out: &mut String, text: &str) {
+    let is_plain = |&byte: &u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+    let mut rest = text;
     out.push('"');
+    loop {
+        let plain = rest.bytes().take_while(is_plain).count();
+        out.push_str(&rest[..plain]);
+        let mut after = rest[plain..].chars();
+        match after.next() {
+            Some(char) => escape(out, char.into()),
+            None => break,
+        }
+        rest = after.as_str();
+    }
+    out.push('"');
+}
+
+/// Writes a code point, escaped unless it is plain ASCII.
+fn escape(out: &mut String, point: u32) {
+    if short_escape(out, point) {
+        return;
+    }
+    match char::from_u32(point) {
+        Some(char @ ' '..='~') => out.push(char),
+        Some(char) => char
+            .encode_utf16(&mut [0; 2])
+            .iter()
+            .for_each(|unit| escape_unit(out, (*unit).into())),
+        None => escape_unit(out, point),
+    }
+}
+
+fn escape_unit(out: &mut String, unit: u32) {
+    out.push_str("\\u");
+    let digits = (0..4).rev().map(|place| unit >> (4 * place) & 0xf);
+    out.extend(digits.filter_map(|digit| char::from_digit(digit, 16)));
 }
 
 /// Writes text as msgspec does: UTF-8, control characters escaped.

@@ -8,6 +8,7 @@
 //! | [`cookie`] | Flask's signed cookie |
 //! | [`sid`] | Flask-Session's session id in a cookie, signed or not |
 //! | [`payload`] | what Flask-Session keeps in a store: [`msgpack`], [`json`], and [`pickle`] on reading |
+//! | [`plain`] | nothing by itself: walks over JSON for hosts that make objects of their own |
 //! | [`cachelib`] | the files of cachelib's `FileSystemCache` |
 //! | [`layout`] | store keys, expiry and rows on Redis, memcached and SQL |
 //! | [`signer`] | the signatures underneath |
@@ -25,6 +26,7 @@ pub mod msgpack;
 mod path;
 pub mod payload;
 pub mod pickle;
+pub mod plain;
 pub mod sid;
 pub mod signer;
 mod tagged;

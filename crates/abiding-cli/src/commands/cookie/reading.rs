@@ -6,7 +6,7 @@
 use std::{fmt::Write as _, time::Duration};
 
 use abiding::{
-    Error, Rejection, StoreKey, Timestamp,
+    Rejection, StoreKey, Timestamp,
     compat::{cookie::CookieCodec, sid::SidSigner, signer::Refusal},
     inspect::{Content, CookieKind, Envelope, Genuine, Holds, Inspector},
 };
@@ -185,13 +185,6 @@ impl Seen {
             problem: None,
         }
     }
-
-    fn hold(&mut self, json: Result<String, Error>) {
-        match json {
-            Ok(json) => self.session = Some(json),
-            Err(error) => self.problem = Some(error.to_string()),
-        }
-    }
 }
 
 impl ReaderArgs {
@@ -293,12 +286,12 @@ impl Reader {
     fn flask(&self, value: &str, peek: bool) -> Seen {
         let mut seen = Seen::new(Kind::Flask, Verdict::Unverified);
         if let Some(codec) = &self.codec {
-            match codec.open(value, self.now, self.max_age) {
-                Ok(Ok((dict, signed, old_key))) => {
+            match codec.open_json(value, self.now, self.max_age) {
+                Ok(Ok((json, signed, old_key))) => {
                     seen.verdict = Verdict::Genuine;
                     seen.signed = Some(signed);
                     seen.old_key = old_key;
-                    seen.hold(dict.to_json());
+                    seen.session = Some(json);
                     return seen;
                 }
                 Ok(Err(error)) => {
@@ -310,10 +303,10 @@ impl Reader {
             }
         }
         if peek {
-            match CookieCodec::danger_read_unsigned(value) {
-                Ok((dict, signed)) => {
+            match CookieCodec::danger_read_unsigned_json(value) {
+                Ok((json, signed)) => {
                     seen.signed = Some(signed);
-                    seen.hold(dict.to_json());
+                    seen.session = Some(json);
                 }
                 Err(error) => {
                     seen.verdict = Verdict::Malformed;
