@@ -10,7 +10,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
 use super::{
-    Dict, Value, plain,
+    Dict, Value, deflate, plain,
     signer::{Derivation, Digest, Refusal, Secrets, Signer, decode_base64, read_time},
     tagged,
 };
@@ -109,11 +109,17 @@ impl CookieCodec {
     /// # Errors
     /// [`Encode`](ErrorKind::Encode) if it cannot be compressed.
     pub fn write_json(&self, json: &str, now: Timestamp) -> Result<String> {
-        let packed = pack(json.as_bytes())?;
-        let payload = if packed.len() + 1 < json.len() {
-            format!(".{}", URL_SAFE_NO_PAD.encode(packed))
-        } else {
-            URL_SAFE_NO_PAD.encode(json)
+        let packed = match json.len() {
+            ..=deflate::LONGEST => deflate::pack(json.as_bytes()),
+            _ => Some(pack(json.as_bytes())?),
+        };
+        let payload = match packed {
+            Some(packed) if packed.len() + 1 < json.len() => {
+                let mut payload = String::from(".");
+                URL_SAFE_NO_PAD.encode_string(packed, &mut payload);
+                payload
+            }
+            _ => URL_SAFE_NO_PAD.encode(json),
         };
         Ok(self.signer.sign_at(&payload, now))
     }
@@ -280,9 +286,9 @@ thread_local! {
     /// Its window is large: to make it costs more than to unpack a session.
     static INFLATE: RefCell<Decompress> = RefCell::new(Decompress::new(true));
 
-    /// Its tables are large: to make them costs more than to compress a session.
+    /// For texts that are longer than a cookie can be, and may fold to one. Its tables are large, so it is kept.
     ///
-    /// The highest effort: on texts this short it is what comes closest to zlib's own level 6.
+    /// The highest effort is what comes closest to zlib's own level 6.
     static DEFLATE: RefCell<Compress> = RefCell::new(Compress::new(Compression::best(), true));
 }
 

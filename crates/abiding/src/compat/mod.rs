@@ -18,6 +18,7 @@
 
 pub mod cachelib;
 pub mod cookie;
+mod deflate;
 pub(crate) mod frame;
 pub mod json;
 mod json_text;
