@@ -50,6 +50,14 @@ impl<T> Drop for Promise<T> {
     }
 }
 
+impl<T> Answer<T> {
+    /// Whether it is there, or will never be.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn is_settled(&self) -> bool {
+        matches!(*self.0.lock(), State::Settled(_))
+    }
+}
+
 impl<T> Slot<T> {
     /// The first answer counts.
     fn settle(&self, value: Option<T>) {

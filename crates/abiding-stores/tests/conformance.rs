@@ -10,7 +10,7 @@ mod scratch;
 mod file {
     use std::{cell::RefCell, path::PathBuf};
 
-    use abiding_stores::file::{Durability, FileOptions, FileStore};
+    use abiding_stores::file::{Durability, FileOptions};
 
     use crate::scratch::Scratch;
 
@@ -20,12 +20,9 @@ mod file {
     }
 
     /// A store that does not flush, which changes nothing but the time it takes.
-    fn store() -> FileStore {
+    fn options() -> FileOptions {
         let path = PATH.with_borrow(PathBuf::clone);
-        FileOptions::new(path)
-            .durability(Durability::Process)
-            .open()
-            .unwrap()
+        FileOptions::new(path).durability(Durability::Process)
     }
 
     /// Runs one test in a directory of its own.
@@ -36,9 +33,19 @@ mod file {
     }
 
     abiding_testkit::conformance! {
-        store: store(),
+        store: options().open().unwrap(),
         powers: [scan, subjects, sweep],
         block_on: in_scratch,
+    }
+
+    mod on_the_callers_thread {
+        use super::{in_scratch, options};
+
+        abiding_testkit::conformance! {
+            store: options().threads(0).open().unwrap(),
+            powers: [scan, subjects, sweep],
+            block_on: in_scratch,
+        }
     }
 }
 
@@ -47,7 +54,7 @@ mod file {
 mod sqlite {
     use std::{cell::RefCell, path::PathBuf};
 
-    use abiding_stores::sqlite::{Durability, SqliteOptions, SqliteStore};
+    use abiding_stores::sqlite::{Durability, SqliteOptions};
 
     use crate::scratch::Scratch;
 
@@ -57,12 +64,9 @@ mod sqlite {
     }
 
     /// A store that does not flush, which changes nothing but the time it takes.
-    fn store() -> SqliteStore {
+    fn options() -> SqliteOptions {
         let path = PATH.with_borrow(PathBuf::clone);
-        SqliteOptions::new(path)
-            .durability(Durability::Process)
-            .open()
-            .unwrap()
+        SqliteOptions::new(path).durability(Durability::Process)
     }
 
     /// Runs one test in a directory of its own.
@@ -73,9 +77,19 @@ mod sqlite {
     }
 
     abiding_testkit::conformance! {
-        store: store(),
+        store: options().open().unwrap(),
         powers: [scan, subjects, sweep],
         block_on: in_scratch,
+    }
+
+    mod on_the_callers_thread {
+        use super::{in_scratch, options};
+
+        abiding_testkit::conformance! {
+            store: options().inline().open().unwrap(),
+            powers: [scan, subjects, sweep],
+            block_on: in_scratch,
+        }
     }
 }
 

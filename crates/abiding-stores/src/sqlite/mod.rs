@@ -2,8 +2,8 @@
 //!
 //! Capabilities: durable · shared · sweep · scan · subjects · records are sealed · nothing is evicted.
 //!
-//! - **A write** is a job for the one thread that writes. It runs inside `BEGIN IMMEDIATE … COMMIT`
-//!   together with whatever else is waiting, and is acknowledged once that is committed: many
+//! - **A write** is a job for the one thread that writes, or [for whoever asks](SqliteOptions::inline). It runs inside
+//!   `BEGIN IMMEDIATE … COMMIT` together with whatever else is waiting, and is acknowledged once that is committed: many
 //!   concurrent writes share one flush of the disk (`docs/adr/0005-sqlite-driver.md`, with numbers).
 //! - **A read** runs on the caller's thread, for some microseconds: it blocks an async thread for less
 //!   time than it takes to wake another one. It is a point read, or a page of a bounded length.
@@ -154,7 +154,7 @@ impl SqliteStore {
         readers.read(operation, act)
     }
 
-    /// A write, on the thread that writes.
+    /// A write, by whoever writes.
     async fn write<T: Send + 'static>(
         &self,
         operation: &'static str,

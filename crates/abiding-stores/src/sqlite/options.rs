@@ -39,6 +39,7 @@ pub struct SqliteOptions {
     durability: Durability,
     patience: Duration,
     readers: usize,
+    inline: bool,
     pub(super) page_limit: Option<u32>,
 }
 
@@ -67,6 +68,7 @@ impl SqliteOptions {
             durability: Durability::default(),
             patience: Duration::from_secs(5),
             readers: thread::available_parallelism().map_or(4, |cores| cores.get().clamp(2, 8)),
+            inline: false,
             page_limit: None,
         }
     }
@@ -86,6 +88,15 @@ impl SqliteOptions {
     /// How many reads may run at the same moment; the number of cores, from 2 to 8, unless told otherwise.
     pub fn readers(mut self, readers: usize) -> Self {
         self.readers = readers.max(1);
+        self
+    }
+
+    /// Writes on the thread that asks, which waits for the disk meanwhile, and not on one of the store's own. Writes that wait
+    /// for their turn still share a transaction and its flush. For programs whose threads may wait, as those of
+    /// Python do: a write by itself costs them no change of threads. A future that is dropped there has done its
+    /// work or has not begun.
+    pub fn inline(mut self) -> Self {
+        self.inline = true;
         self
     }
 
@@ -136,7 +147,8 @@ impl SqliteOptions {
             let copying = self.log_copying(&path)?;
             let checkpointer = Checkpointer::start(&path, copying, &mut writing);
             let checkpointer = checkpointer.map_err(no_thread)?;
-            let writer = Writer::start(&path, writing, checkpointer, self.patience);
+            let (patience, inline) = (self.patience, self.inline);
+            let writer = Writer::start(&path, writing, checkpointer, patience, inline);
             let readers = Readers::new(&path, readers);
             let writer = writer.map_err(no_thread)?;
             Ok(SqliteStore::new(&path, self.durability, readers, writer))
@@ -161,8 +173,8 @@ impl SqliteOptions {
         let checkpointer = Checkpointer::start(path, copying, &mut writing).map_err(no_thread)?;
         // From here on the writer waits by itself, and tells those who waited too long.
         writing.busy_timeout(Duration::ZERO)?;
-        let writer =
-            Writer::start(path, writing, checkpointer, self.patience).map_err(no_thread)?;
+        let writer = Writer::start(path, writing, checkpointer, self.patience, self.inline);
+        let writer = writer.map_err(no_thread)?;
         Ok(SqliteStore::new(
             path,
             self.durability,

@@ -1,8 +1,9 @@
-//! The thread that writes: whatever jobs are waiting share one transaction and one flush of the disk.
+//! The one who writes: whatever jobs are waiting share one transaction and one flush of the disk.
 //!
 //! Called by the store with closures over a connection; each gets an answer of its own once the
 //! transaction is on disk. Nobody waits for a batch to fill: a job that comes alone is committed
-//! alone, and while the disk is busy with it the next batch gathers by itself.
+//! alone, and while the disk is busy with it the next batch gathers by itself. That one is a thread of the
+//! store's, or whoever asks and has his turn: he does what the others have queued along with his own.
 //!
 //! 1. A job that is refused writes nothing, and the others of its batch go on.
 //! 2. If a statement fails, the batch is rolled back and its jobs run again, each in a transaction of
@@ -14,7 +15,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
         mpsc::{self, Receiver, Sender},
     },
     thread::{self, JoinHandle},
@@ -33,23 +34,46 @@ use crate::{
     reply::{Promise, promise},
 };
 
-/// The end of the queue that callers see.
+/// What callers see.
 pub(super) struct Writer {
     /// `None` once closed.
-    queue: Option<Sender<Box<dyn Task>>>,
-    thread: Option<JoinHandle<Result<()>>>,
+    way: Option<Way>,
     log: Arc<Log>,
 }
 
+/// Who writes.
+enum Way {
+    Callers(Box<Turns>),
+    Thread {
+        queue: Sender<Box<dyn Task>>,
+        thread: JoinHandle<Result<()>>,
+    },
+}
+
+/// The callers themselves, one at a time.
+struct Turns {
+    waiting: Mutex<Waiting>,
+    /// Told at the end of each turn.
+    over: Condvar,
+    desk: Mutex<Desk>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    jobs: Vec<Box<dyn Task>>,
+    /// Whether somebody has his turn.
+    is_taken: bool,
+}
+
 impl Writer {
-    /// Starts the thread, which owns `conn` from then on.
+    /// Starts the thread, which owns `conn` from then on; none where `on_callers`.
     pub(super) fn start(
         path: &Path,
         conn: Connection,
         checkpointer: Checkpointer,
         patience: Duration,
+        on_callers: bool,
     ) -> std::io::Result<Self> {
-        let (queue, jobs) = mpsc::channel();
         let log = checkpointer.log();
         let desk = Desk {
             path: path.to_path_buf(),
@@ -57,12 +81,20 @@ impl Writer {
             checkpointer,
             patience,
         };
-        let thread = thread::Builder::new()
-            .name("abiding-sqlite".into())
-            .spawn(move || desk.work(&jobs))?;
+        let way = if on_callers {
+            Way::Callers(Box::new(Turns {
+                waiting: Mutex::default(),
+                over: Condvar::new(),
+                desk: Mutex::new(desk),
+            }))
+        } else {
+            let (queue, jobs) = mpsc::channel();
+            let thread = thread::Builder::new().name("abiding-sqlite".into());
+            let thread = thread.spawn(move || desk.work(&jobs))?;
+            Way::Thread { queue, thread }
+        };
         Ok(Self {
-            queue: Some(queue),
-            thread: Some(thread),
+            way: Some(way),
             log,
         })
     }
@@ -89,9 +121,20 @@ impl Writer {
                 "the writer of the database has stopped",
             )
         };
-        let queue = self.queue.as_ref().ok_or_else(stopped)?;
-        queue.send(Box::new(job)).map_err(|_| stopped())?;
+        match self.way.as_ref().ok_or_else(stopped)? {
+            Way::Callers(turns) => turns.run(Box::new(job), || answer.is_settled()),
+            Way::Thread { queue, .. } => queue.send(Box::new(job)).map_err(|_| stopped())?,
+        }
         answer.await.unwrap_or_else(|| Err(stopped()))
+    }
+
+    /// How many callers wait for their turn to write.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        match &self.way {
+            Some(Way::Callers(turns)) => lock(&turns.waiting).jobs.len(),
+            _ => 0,
+        }
     }
 
     /// Waits for a moment at which more work is no burden to others.
@@ -101,29 +144,68 @@ impl Writer {
 
     /// Lets the thread finish what is queued, and waits for it.
     pub(super) fn close(&mut self) -> Result<()> {
-        drop(self.queue.take());
-        let Some(thread) = self.thread.take() else {
-            return Ok(());
-        };
-        let stopped = || {
-            Error::new(
-                ErrorKind::Unavailable,
-                "close",
-                "the writer of the database had stopped before",
-            )
-        };
-        thread.join().unwrap_or_else(|_| Err(stopped()))
+        match self.way.take() {
+            None => Ok(()),
+            Some(Way::Callers(turns)) => {
+                let desk = turns.desk.into_inner();
+                desk.unwrap_or_else(PoisonError::into_inner).close()
+            }
+            Some(Way::Thread { queue, thread }) => {
+                drop(queue);
+                let stopped = || {
+                    let context = "the writer of the database had stopped before";
+                    Error::new(ErrorKind::Unavailable, "close", context)
+                };
+                thread.join().unwrap_or_else(|_| Err(stopped()))
+            }
+        }
     }
 
     /// In a forked child: there is no thread to wait for, and a lock may be held by one that is not here.
     #[expect(
         clippy::mem_forget,
-        reason = "to let go of the queue may need that lock"
+        reason = "to let go of the queue may need that lock, and to close the connection is not for a child"
     )]
     pub(super) fn forget(&mut self) {
-        std::mem::forget(self.thread.take());
-        std::mem::forget(self.queue.take());
+        std::mem::forget(self.way.take());
     }
+}
+
+impl Turns {
+    /// Returns when `job` is settled, by this caller or by the one before him.
+    fn run(&self, job: Box<dyn Task>, is_settled: impl Fn() -> bool) {
+        let mut waiting = lock(&self.waiting);
+        waiting.jobs.push(job);
+        while waiting.is_taken && !is_settled() {
+            let told = self.over.wait(waiting);
+            waiting = told.unwrap_or_else(PoisonError::into_inner);
+        }
+        if is_settled() {
+            return;
+        }
+        waiting.is_taken = true;
+        // As many as there are threads that wait.
+        let batch = std::mem::take(&mut waiting.jobs);
+        drop(waiting);
+        let _turn = Turn(self);
+        // Those who are served need not wait for the log to be copied.
+        lock(&self.desk).serve(batch, || self.over.notify_all());
+    }
+}
+
+/// The right to write, until it is dropped.
+struct Turn<'a>(&'a Turns);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.waiting).is_taken = false;
+        self.0.over.notify_all();
+    }
+}
+
+/// Nothing is half done while this is held: a job that panics leaves the desk in order.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A job, whatever it answers.
@@ -181,7 +263,7 @@ where
     }
 }
 
-/// What the thread holds.
+/// What the one who writes holds.
 struct Desk {
     path: PathBuf,
     conn: Connection,
@@ -197,9 +279,18 @@ impl Desk {
                 .chain(jobs.try_iter())
                 .take(BATCH)
                 .collect();
-            self.transact(batch);
-            self.checkpointer.after_commit(&self.path, &self.conn);
+            self.serve(batch, || ());
         }
+        self.close()
+    }
+
+    fn serve(&mut self, batch: Vec<Box<dyn Task>>, tell: impl FnOnce()) {
+        self.transact(batch);
+        tell();
+        self.checkpointer.after_commit(&self.path, &self.conn);
+    }
+
+    fn close(self) -> Result<()> {
         let Self {
             path,
             conn,

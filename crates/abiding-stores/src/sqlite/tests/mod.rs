@@ -1,6 +1,7 @@
 //! What is special about this store; what it shares with the others is tested by the conformance suite.
 
 mod files;
+mod inline;
 mod processes;
 
 use std::{
