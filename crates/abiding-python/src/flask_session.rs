@@ -126,7 +126,6 @@ impl Shared {
         Ok(match self.engine {
             Engine::Files => {
                 // As durable as cachelib's own: no flush waits for the disk.
-                // The interpreter is detached while a thread of it waits.
                 let options = FileOptions::new(place)
                     .durability(Durability::Process)
                     .threads(0);
@@ -154,7 +153,8 @@ impl Shared {
                 AnyStore::of(redis).build()
             }
             Engine::Sqlite => {
-                let table = FlaskStore::sqlite(SqliteOptions::new(place), settings)?;
+                let options = SqliteOptions::new(place).inline();
+                let table = FlaskStore::sqlite(options, settings)?;
                 AnyStore::of(table).sweep().build()
             }
         })

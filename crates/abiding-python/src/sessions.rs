@@ -7,7 +7,7 @@ use std::{
 };
 
 use abiding::{Expiry, FlaskSession, Phase};
-use abiding_stores::StoreUrlError;
+use abiding_stores::{StoreUrl, StoreUrlError};
 use pyo3::{prelude::*, sync::MutexExt, types::PyDict};
 
 use crate::{
@@ -51,8 +51,10 @@ impl Sessions {
         size_limit: usize,
         discard_on_server_error: bool,
     ) -> PyResult<Self> {
+        // The interpreter is detached while a thread of it waits.
         let store = url
             .parse()
+            .map(StoreUrl::inline)
             .map_err(|error: StoreUrlError| wrong_setting(py, error.to_string()))?;
         let keys = match keys {
             Some(source) => keys::of_source(py, source)?,

@@ -13,6 +13,9 @@ pub(crate) async fn open_url(url: &StoreUrl) -> Result<AnyStore> {
     if let Some(patience) = url.millis("patience") {
         options = options.patience(patience);
     }
+    if url.is_inline() {
+        options = options.threads(0);
+    }
     if let Some(threads) = url.number("threads") {
         options = options.threads(threads);
     }

@@ -14,6 +14,9 @@ pub(crate) fn url_options(url: &StoreUrl) -> Result<SqliteOptions> {
     if let Some(patience) = url.millis("patience") {
         options = options.patience(patience);
     }
+    if url.is_inline() {
+        options = options.inline();
+    }
     if let Some(readers) = url.number("readers") {
         options = options.readers(readers);
     }

@@ -71,6 +71,8 @@ pub struct StoreUrl {
     options: Vec<(&'static UrlOption, Zeroizing<String>)>,
     /// Those of the driver, as they stood.
     drivers: Vec<Zeroizing<String>>,
+    /// Whether whoever asks may wait for the disk.
+    inline: bool,
     shown: String,
 }
 
@@ -95,6 +97,14 @@ impl StoreUrl {
     /// How it begins.
     pub fn scheme(&self) -> &'static Scheme {
         self.scheme
+    }
+
+    /// The same store, which on a disk of this machine writes on the thread that asks and has it wait: for programs whose
+    /// threads may, as those of Python do. Where the URL says how many `threads` write, that counts.
+    #[must_use = "the URL is the same one but for this"]
+    pub fn inline(mut self) -> Self {
+        self.inline = true;
+        self
     }
 
     /// Opens the store, and looks whether it can be used. What that takes (a tokio runtime, some milliseconds
@@ -174,6 +184,11 @@ impl StoreUrl {
             return Err(self.unusable(format!("it names no file: write it as `{example}`")));
         }
         Ok(PathBuf::from(path.as_str()))
+    }
+
+    /// Whether whoever asks may wait for the disk.
+    pub(crate) fn is_inline(&self) -> bool {
+        self.inline
     }
 
     /// An option of ours, decoded.
@@ -260,6 +275,7 @@ impl FromStr for StoreUrl {
             base,
             options,
             drivers,
+            inline: false,
             shown,
         })
     }
