@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from flask import Flask, Request, Response
     from flask.sessions import SessionMixin
 
-#: What a signed cookie is made of. Whatever else is there is left to Werkzeug to read.
-_PLAIN = re.compile(r"[A-Za-z0-9_.-]*").fullmatch
-
 
 class SignedCookieSession(SecureCookieSession):
     """What ``flask.session`` is. A nested change counts as one."""
@@ -53,9 +50,11 @@ class SignedCookieSessionInterface(SecureCookieSessionInterface):
 
     def _find(self, request: Request, name: str) -> str | None:
         """The first cookie of the name, without having all the others read."""
-        header = request.environ.get("HTTP_COOKIE")
+        header: str | None = request.environ.get("HTTP_COOKIE")
         if not header:
             return None
+        if ";" not in header and header.startswith(f"{name}=") and '"' not in header:
+            return header[len(name) + 1 :].strip()
         search = self._cookies.get(name)
         if search is None:
             search = re.compile(rf"(?:^|;)\s*{re.escape(name)}\s*=\s*([^;]*)").search
@@ -64,7 +63,8 @@ class SignedCookieSessionInterface(SecureCookieSessionInterface):
         if found is None:
             return None
         value: str = found[1].rstrip()
-        return value if _PLAIN(value) else request.cookies.get(name)
+        # What is quoted is left to Werkzeug to read.
+        return request.cookies.get(name) if '"' in value else value
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         codec = self._codec(app)
@@ -72,7 +72,8 @@ class SignedCookieSessionInterface(SecureCookieSessionInterface):
             super().save_session(app, session, response)
             return
         headers = response.headers
-        if session.accessed:
+        accessed = session.accessed
+        if accessed:
             _vary(response)
             if not session.modified and codec.differs(session._opened, session):
                 session.modified = True
@@ -80,7 +81,8 @@ class SignedCookieSessionInterface(SecureCookieSessionInterface):
             if session.modified:
                 before, _, after = self._template(app, removes=True)
                 headers.add("Set-Cookie", before + after)
-                _vary(response)
+                if not accessed:
+                    _vary(response)
             return
         if not self.should_set_cookie(app, session):
             return
@@ -93,7 +95,8 @@ class SignedCookieSessionInterface(SecureCookieSessionInterface):
             # Werkzeug's own words of warning.
             self._spell(app, value, expires=expiry or None, max_size=response.max_cookie_size)
         headers.add("Set-Cookie", cookie)
-        _vary(response)
+        if not accessed:
+            _vary(response)
 
     def _now(self) -> int | None:
         """Unix seconds, for tests; the clock of the core otherwise."""
@@ -177,7 +180,8 @@ class SignedCookieSessionInterface(SecureCookieSessionInterface):
 def _vary(response: Response) -> None:
     """Says that the response depends on the cookies."""
     # Looked through: to ask for a header that is not there costs an exception.
-    if any(name.lower() == "vary" for name, _ in response.headers):
-        response.vary.add("Cookie")
-    else:
-        response.headers.add("Vary", "Cookie")
+    for name, _ in response.headers:
+        if name.lower() == "vary":
+            response.vary.add("Cookie")
+            return
+    response.headers.add("Vary", "Cookie")
