@@ -7,9 +7,9 @@
 
 use std::{
     fmt,
-    fs::{self, OpenOptions},
-    io::ErrorKind,
-    path::PathBuf,
+    fs::{self, File, OpenOptions},
+    io::{self, ErrorKind, Read as _},
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -138,40 +138,42 @@ impl FlaskStore<FileShelf> {
 }
 
 impl Folder {
-    /// Where a session lies, or would.
-    fn place(&self, name: &str) -> PathBuf {
+    /// Where a session lies, or would: under its own name first, then under that of another cachelib.
+    fn places(&self, name: &str) -> impl Iterator<Item = PathBuf> {
         let own = self.cachelib.hash();
         let other = match own {
             NameHash::Md5 => NameHash::Sha256,
             _ => NameHash::Md5,
         };
         let place = |hash| self.path.join(file_name(name, hash));
-        let other = place(other);
-        let own = place(own);
-        if !own.exists() && other.exists() {
-            other
-        } else {
-            own
-        }
+        [own, other].into_iter().map(place)
     }
 
-    fn read(&self, name: &str) -> Result<Option<Item>, Failure> {
+    fn is_free(&self, name: &str) -> bool {
+        self.places(name).all(|place| !place.exists())
+    }
+
+    fn read(&self, name: &str) -> Result<Option<(PathBuf, Item)>, Failure> {
         // Twice: it may be replaced under another name between two looks.
-        for _ in 0..2 {
-            let place = self.place(name);
-            let bytes = match fs::read(&place) {
-                Ok(bytes) => bytes,
-                Err(cause) if cause.kind() == ErrorKind::NotFound => continue,
+        for place in self.places(name).chain(self.places(name)) {
+            match read(&place) {
+                Ok(bytes) => return Ok(Some((place, item(&bytes)?))),
+                Err(cause) if cause.kind() == ErrorKind::NotFound => {}
                 Err(cause) => return Err(Failure::at(&place)(cause)),
-            };
-            return item(&bytes).map(Some);
+            }
         }
         Ok(None)
     }
 
+    /// Adds what nobody has under this name. Whoever calls has the turn.
+    fn add(&self, name: &str, item: &Item) -> Result<(), Failure> {
+        let own = file_name(name, self.cachelib.hash());
+        self.put(&self.path.join(own), item)
+    }
+
     /// Puts a file in the place of what is there. Whoever calls has the turn.
-    fn put(&self, name: &str, item: &Item) -> Result<(), Failure> {
-        let (new, place) = (self.path.join(NEW), self.place(name));
+    fn put(&self, place: &Path, item: &Item) -> Result<(), Failure> {
+        let new = self.path.join(NEW);
         let expires = item.ends.map_or(0, |ends| {
             u32::try_from(ends.as_millis().div_euclid(1_000)).unwrap_or(u32::MAX)
         });
@@ -181,15 +183,15 @@ impl Folder {
             file.sync_all().map_err(Failure::at(&new))?;
         }
         drop(file);
-        fs::rename(&new, &place).map_err(Failure::at(&place))?;
+        fs::rename(&new, place).map_err(Failure::at(place))?;
         if self.durability == Durability::Power {
-            private_file::sync_directory_of(&place).map_err(Failure::at(&place))?;
+            private_file::sync_directory_of(place).map_err(Failure::at(place))?;
         }
         Ok(())
     }
 
     /// Removes a file, and tells cachelib that there is one less. Whoever calls has the turn.
-    fn remove(&self, place: &PathBuf) -> Result<(), Failure> {
+    fn remove(&self, place: &Path) -> Result<(), Failure> {
         match fs::remove_file(place) {
             Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(()),
             removed => removed.map_err(Failure::at(place))?,
@@ -211,9 +213,10 @@ impl Folder {
         Ok(())
     }
 
-    fn is(&self, name: &str, old: &Item) -> Result<bool, Failure> {
+    /// Where the very bytes of `old` lie, if they still do.
+    fn place_of(&self, name: &str, old: &Item) -> Result<Option<PathBuf>, Failure> {
         let there = self.read(name)?;
-        Ok(there.is_some_and(|there| there.bytes == old.bytes))
+        Ok(there.and_then(|(place, there)| (there.bytes == old.bytes).then_some(place)))
     }
 }
 
@@ -271,17 +274,18 @@ impl Shelf for FileShelf {
         _: Timestamp,
     ) -> Result<Option<Item>> {
         let read = self.folder.read(name);
-        read.map_err(|failure| failure.into_error(operation))
+        let read = read.map_err(|failure| failure.into_error(operation))?;
+        Ok(read.map(|(_, item)| item))
     }
 
     async fn add(&self, name: &str, new: &Item, _: Timestamp) -> Result<bool> {
         let (name, new) = (name.to_owned(), new.clone());
         self.change("create", move |folder| {
-            let free = !folder.place(&name).exists();
-            if free {
-                folder.put(&name, &new)?;
+            let is_free = folder.is_free(&name);
+            if is_free {
+                folder.add(&name, &new)?;
             }
-            Ok(free)
+            Ok(is_free)
         })
         .await
     }
@@ -289,11 +293,11 @@ impl Shelf for FileShelf {
     async fn swap(&self, name: &str, old: &Item, new: &Item, _: Timestamp) -> Result<bool> {
         let (name, old, new) = (name.to_owned(), old.clone(), new.clone());
         self.change("commit", move |folder| {
-            let same = folder.is(&name, &old)?;
-            if same {
-                folder.put(&name, &new)?;
+            let place = folder.place_of(&name, &old)?;
+            if let Some(place) = &place {
+                folder.put(place, &new)?;
             }
-            Ok(same)
+            Ok(place.is_some())
         })
         .await
     }
@@ -301,12 +305,12 @@ impl Shelf for FileShelf {
     async fn prolong(&self, name: &str, ends: Timestamp, _: Timestamp) -> Result<bool> {
         let name = name.to_owned();
         self.change("touch", move |folder| {
-            let Some(there) = folder.read(&name)? else {
+            let Some((place, there)) = folder.read(&name)? else {
                 return Ok(false);
             };
             if there.ends.is_some_and(|known| known < ends) {
                 let ends = Some(ends);
-                folder.put(&name, &Item { ends, ..there })?;
+                folder.put(&place, &Item { ends, ..there })?;
             }
             Ok(true)
         })
@@ -316,11 +320,11 @@ impl Shelf for FileShelf {
     async fn take(&self, name: &str, old: &Item) -> Result<bool> {
         let (name, old) = (name.to_owned(), old.clone());
         self.change("delete", move |folder| {
-            let same = folder.is(&name, &old)?;
-            if same {
-                folder.remove(&folder.place(&name))?;
+            let place = folder.place_of(&name, &old)?;
+            if let Some(place) = &place {
+                folder.remove(place)?;
             }
-            Ok(same)
+            Ok(place.is_some())
         })
         .await
     }
@@ -334,16 +338,16 @@ impl Shelf for FileShelf {
         let (from, old, left) = (from.to_owned(), old.clone(), left.clone());
         let (to, moved) = (to.to_owned(), moved.clone());
         self.change("rotate", move |folder| {
-            if folder.place(&to).exists() {
+            if !folder.is_free(&to) {
                 return Ok(Moved::Taken);
             }
-            if !folder.is(&from, &old)? {
+            let Some(place) = folder.place_of(&from, &old)? else {
                 return Ok(Moved::Other);
-            }
+            };
             // The new one first: a crash in between leaves the session under its old id, and a copy that
             // no browser knows of.
-            folder.put(&to, &moved)?;
-            folder.put(&from, &left)?;
+            folder.add(&to, &moved)?;
+            folder.put(&place, &left)?;
             Ok(Moved::Done)
         })
         .await
@@ -417,6 +421,13 @@ impl Broom for FileShelf {
     }
 }
 
+/// What is in a file, without asking how long it is first.
+fn read(place: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(USUAL);
+    File::open(place)?.take(u64::MAX).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// What is in a file.
 fn item(bytes: &[u8]) -> Result<Item, Failure> {
     let (expires, pickle) = cachelib::split(bytes)?;
@@ -438,5 +449,7 @@ fn hash_of(name: &str) -> Option<[u8; StoreKey::LEN]> {
 /// Endings that cachelib passes over when it looks for sessions.
 const LOCK: &str = "abiding.lock.__wz_cache";
 const NEW: &str = "abiding.new.__wz_cache";
+/// How long most files are at most.
+const USUAL: usize = 4_096;
 /// How many digits an MD5 has.
 const MD5: usize = 32;

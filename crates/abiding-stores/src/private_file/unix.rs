@@ -10,6 +10,8 @@ use std::{
     path::Path,
 };
 
+/// What the owner may.
+const OWNERS: u32 = 0o600;
 /// Everything that is not for the owner.
 const OTHERS: u32 = 0o077;
 
@@ -18,10 +20,12 @@ pub(super) fn create_new(path: &Path) -> io::Result<File> {
         .read(true)
         .write(true)
         .create_new(true)
-        .mode(0o600)
+        .mode(OWNERS)
         .open(path)?;
-    // A umask can only take away, but it may have taken what the owner needs.
-    file.set_permissions(Permissions::from_mode(0o600))?;
+    // A umask can only take away, but it may have taken what the owner needs. To look costs less than to write.
+    if file.metadata()?.permissions().mode() & 0o777 != OWNERS {
+        file.set_permissions(Permissions::from_mode(OWNERS))?;
+    }
     Ok(file)
 }
 
