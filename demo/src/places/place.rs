@@ -82,10 +82,14 @@ impl Place {
             Kind::File => String::from("Files"),
             Kind::Memory => String::from("Memory"),
             Kind::Sqlite => String::from("SQLite"),
-            Kind::Fixed(url) | Kind::Url(url) => match self.name.rsplit_once('-') {
-                Some((_, number)) => format!("{} {number}", url.kind().title),
-                None => url.kind().title.to_owned(),
-            },
+            Kind::Fixed(url) | Kind::Url(url) => {
+                let title = url.kind().title;
+                let title = title.split(',').next().unwrap_or(title);
+                match self.name.rsplit_once('-') {
+                    Some((_, number)) => format!("{title} {number}"),
+                    None => title.to_owned(),
+                }
+            }
         }
     }
 
