@@ -64,6 +64,7 @@ fn watched(picture: &Picture) -> Markup {
                 span data-number="stayed" { (picture.stayed) }
                 " times a session did not fit into the new place: it stays where it is, and goes on."
             }
+            p.hint hidden[picture.is_listed] { "This store lists no sessions, so they are not counted." }
             p.hint hidden[!picture.is_capped] { "There are more sessions than are counted here." }
             p data-without-script { a.button href="/operator/places" data-testid="look-again" { "Look again" } }
         }

@@ -197,13 +197,13 @@ impl Places {
     pub(crate) fn look_after(&self) -> JoinHandle<()> {
         let places = self.clone();
         tokio::spawn(async move {
-            if let Ok(_turn) = Arc::clone(&places.0.turn).try_lock_owned() {
-                places.finish().await;
-            }
+            places.go_on().await;
             for second in 1_u64.. {
                 sleep(Duration::from_secs(1)).await;
                 places.sample();
-                if second.is_multiple_of(COUNT_EVERY) {
+                places.go_on().await;
+                // Nobody walks over a store that others use, unless somebody wants to see it.
+                if second.is_multiple_of(COUNT_EVERY) && !places.is_fixed() {
                     match places.count().await {
                         Ok(census) => places.clear_away(&census).await,
                         Err(error) => tracing::warn!(%error, "sessions could not be counted"),
@@ -270,6 +270,16 @@ impl Places {
         });
         tracing::info!(to = name, "sessions move");
         Ok(())
+    }
+
+    /// Goes on with a move of a process that died on the way, once nobody else serves from the directory.
+    async fn go_on(&self) {
+        if self.ground().plan.is_at_rest() {
+            return;
+        }
+        if let (Ok(_turn), Ok(_alone)) = (self.take_turn(), Alone::with(self)) {
+            self.finish().await;
+        }
     }
 
     /// Takes the steps that are left of a move.
@@ -380,7 +390,7 @@ impl Places {
         Ok(census)
     }
 
-    /// The stores with sessions, from the newest to the oldest.
+    /// The stores with sessions that can be walked over, from the newest to the oldest.
     fn stores(&self) -> Vec<(u32, AnyStore)> {
         let ground = self.ground();
         let (primary, others) = ground.plan.arrangement();
@@ -390,7 +400,8 @@ impl Places {
         let open = lots
             .iter()
             .filter_map(|lot| Some((lot.number, ground.lots.get(&lot.number)?)));
-        let stored = open.filter(|(_, opened)| !opened.place.is_cookie());
+        let stored =
+            open.filter(|(_, opened)| !opened.place.is_cookie() && opened.store.powers().walk);
         stored
             .map(|(number, opened)| (number, opened.store.clone()))
             .collect()

@@ -27,6 +27,8 @@ pub(crate) struct Picture {
     pub(crate) is_bringing: bool,
     /// There are more than these.
     pub(crate) is_capped: bool,
+    /// Whether the stores list their sessions at all.
+    pub(crate) is_listed: bool,
 }
 
 /// One place.
@@ -194,6 +196,7 @@ impl Watch {
             is_moving: !ground.plan.is_at_rest(),
             is_bringing: self.is_bringing,
             is_capped: self.is_capped,
+            is_listed: ground.lots.values().all(|lot| lot.store.powers().walk),
         }
     }
 }

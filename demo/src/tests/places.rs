@@ -10,7 +10,6 @@ use abiding::{
     SystemClock,
     store::{Scan as _, Store as _},
 };
-use abiding_stores::sqlite::SqliteStore;
 use axum::http::StatusCode;
 use serde_json::Value;
 
@@ -288,7 +287,6 @@ async fn a_start_with_another_store_than_before_the_move_is_refused() {
     fs::write(&plan, "half of a").unwrap();
     let error = stage.restart_on(StoreKind::Sqlite).unwrap_err();
     assert!(error.contains("places.json does not tell"), "{error}");
-    drop(SqliteStore::open(stage.app.data.join("sessions.db")).unwrap());
 }
 
 /// Whoever is at work does one thing after the other, and finds all of it, wherever it is meanwhile.
