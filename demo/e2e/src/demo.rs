@@ -109,6 +109,7 @@ impl Demo {
             .env("PORT", self.origin.rsplit(':').next().unwrap_or("0"))
             .env_remove("ABIDING_KEY")
             .env_remove("ABIDING_KEY_FILE")
+            .env_remove("ABIDING_PLACES")
             .env_remove("RUST_LOG")
             .env_remove("ABIDING_SMTP")
             .envs(self.variables.iter().map(|(name, value)| (name, value)))

@@ -11,6 +11,7 @@ mod keys;
 mod lab;
 mod looks;
 mod membership;
+mod moving;
 mod organizer;
 mod pages;
 mod platforms;

@@ -23,6 +23,7 @@ const OF_NEWCOMERS: &[Page] = &[
     ("lab-run", "/lab", "lab-run"),
     ("operator", "/operator", ""),
     ("operator-revoke", "/operator", "revoke-signing"),
+    ("places-cookie", "/operator/places/cookie", ""),
     ("not-found", "/no-such-page", ""),
 ];
 
@@ -65,6 +66,7 @@ const OF_USERS: &[Page] = &[
     ),
     ("session-signed-in", "/session", ""),
     ("operator-signed-in", "/operator", ""),
+    ("places", "/operator/places", ""),
     ("platforms-cleared", "/platforms", "clear"),
 ];
 
