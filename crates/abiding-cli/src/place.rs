@@ -239,10 +239,25 @@ impl Place {
     }
 
     /// Ends a session that was found here.
-    pub(crate) async fn end(&self, key: &StoreKey, now: Timestamp) -> Result<bool, Failure> {
+    pub(crate) async fn end(
+        &self,
+        found: &Found,
+        inspector: Option<&Inspector>,
+        now: Timestamp,
+    ) -> Result<bool, Failure> {
+        let key = &found.key;
         match &self.flask {
             Some(flask) if flask.hides_ids() => Ok(flask.end_file(key).await?),
-            _ => Ok(self.store.delete(key, None, now).await? == Deleted::Yes),
+            flask => {
+                // With other keys than the application's it would be none that it can read.
+                let opens = |inspector: &&Inspector| {
+                    flask.is_none()
+                        && matches!(inspector.record(key, &found.record, now), Ok(Some(_)))
+                };
+                let farewell = inspector.filter(opens).map(|by| by.farewell(now));
+                let deleted = self.store.delete(key, farewell.as_ref(), now).await?;
+                Ok(deleted == Deleted::Yes)
+            }
         }
     }
 

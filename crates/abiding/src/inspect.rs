@@ -22,7 +22,7 @@ use crate::{
     record::{Record, SubjectKey},
     rejection::Rejection,
     session::Info,
-    store::{PLAIN, SIZE_LIMIT, Sealer},
+    store::{Farewell, PLAIN, SIZE_LIMIT, Sealer},
 };
 
 /// What a cookie of ours says of itself, whoever made it.
@@ -305,6 +305,16 @@ impl Inspector {
             let info = Info::of_record(&meta, &entries, record, now);
             Content::of(info, &meta, &entries)
         }))
+    }
+
+    /// What to leave in the place of a session that is revoked from beside the application, so that its visitor is
+    /// told. For sessions that [`record`](Self::record) opens: the application could not read one of other keys.
+    pub fn farewell(&self, now: Timestamp) -> Farewell {
+        Farewell {
+            now,
+            ending: Ending::Revoked,
+            sealer: self.sealer.clone(),
+        }
     }
 
     /// The names under which a store may know the sessions of `subject`: one for each key of the ring, the

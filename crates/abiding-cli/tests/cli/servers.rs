@@ -5,7 +5,7 @@ use std::{
     process::{Command, Output},
 };
 
-use abiding::{Key, KeyList, Manager};
+use abiding::{Ending, Key, KeyList, Manager, Standing};
 use abiding_stores::keys::KeyFile;
 use abiding_testkit::servers::{
     Folder, places::PLACES, postgres::PostgresServer, redis::RedisServer,
@@ -28,21 +28,34 @@ fn abiding(url: &str, arguments: &[&str]) -> (Option<i32>, String) {
     (status.code(), told)
 }
 
-/// Three sessions, one of them Ada's.
-async fn fill(url: &str, keys: &KeyFile) {
+async fn manager(url: &str, keys: &KeyFile) -> Manager {
     let store = abiding_stores::open(url).await.unwrap();
-    let manager = Manager::builder(store)
-        .keys(keys.load().unwrap())
-        .build()
-        .unwrap();
+    let keys = keys.load().unwrap();
+    Manager::builder(store).keys(keys).build().unwrap()
+}
+
+/// Three sessions, one of them Ada's, whose cookie is the answer.
+async fn fill(url: &str, keys: &KeyFile) -> String {
+    let (manager, mut cookie) = (manager(url, keys).await, String::new());
     for subject in [None, Some("ada"), None] {
         let session = manager.open([]);
         session.insert("step", &2).unwrap();
         if let Some(subject) = subject {
             session.login(subject).unwrap();
         }
-        manager.close(&session, false).await.unwrap();
+        let closing = manager.close(&session, false).await.unwrap();
+        if subject.is_some() {
+            let header = closing.set_cookie.unwrap();
+            cookie = header.split(';').next().unwrap().to_owned();
+        }
     }
+    cookie
+}
+
+/// What the application says to whoever brings this cookie.
+async fn answer(url: &str, keys: &KeyFile, cookie: &str) -> Standing {
+    let session = manager(url, keys).await.open([cookie.as_bytes()]);
+    session.standing().await.unwrap()
 }
 
 #[test]
@@ -61,7 +74,7 @@ fn sessions_are_seen_and_ended_in_every_store() {
         assert_eq!(code, Some(0), "{place:?}: {told}");
         let (code, told) = abiding(&url, &["store", "check", "env:STORE"]);
         assert!(code.is_some_and(|code| code < 2), "{place:?}: {told}");
-        runtime.block_on(fill(&url, &keys));
+        let cookie = runtime.block_on(fill(&url, &keys));
 
         let of_ada = [
             "sessions",
@@ -106,6 +119,11 @@ fn sessions_are_seen_and_ended_in_every_store() {
         assert!(
             code == Some(0) && told.contains("ended 1 of 1"),
             "{place:?}: {told}"
+        );
+        let told = runtime.block_on(answer(&url, &keys, &cookie));
+        assert!(
+            matches!(told, Standing::Ended(Ending::Revoked)),
+            "{place:?}: {told:?}"
         );
         if walks {
             assert_eq!(

@@ -1,6 +1,6 @@
 //! `abiding sessions revoke`: sessions ended from beside the application.
 
-use abiding::{StoreKey, Timestamp, inspect::Inspector, store::Subjects};
+use abiding::{Found, Timestamp, inspect::Inspector, store::Subjects};
 use serde_json::json;
 
 use super::select::{Select, Walk, inspector};
@@ -15,7 +15,7 @@ use crate::{
 /// End sessions: by handle, by person, by age
 ///
 /// Says what would be ended, and does it with --yes. Whoever presents the cookie of an ended session is signed
-/// out at the next request.
+/// out at the next request, and with the keys given here the application can tell them that it was revoked.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -41,6 +41,13 @@ pub(crate) struct Args {
     now: Now,
 }
 
+/// Where sessions are ended, by whose keys, and when.
+struct End<'a> {
+    place: &'a Place,
+    inspector: Option<&'a Inspector>,
+    now: Timestamp,
+}
+
 /// What came of it.
 #[derive(Default)]
 struct Done {
@@ -59,15 +66,19 @@ impl Args {
         let (place, done) = run(async {
             let place = self.place.open().await?;
             let mut done = Done::default();
+            let end = End {
+                place: &place,
+                inspector: inspector.as_ref(),
+                now,
+            };
             for handle in &self.handles {
-                self.end_one(output, &place, handle, now, &mut done).await?;
+                self.end_one(output, &end, handle, &mut done).await?;
             }
             if self.handles.is_empty() {
                 let mut walk = Walk::new(&place, &self.select, inspector.as_ref(), now)?;
                 while let Some(page) = walk.page(PAGE).await? {
                     for met in page {
-                        self.end(output, &place, &met.found.key, now, &mut done)
-                            .await?;
+                        self.end(output, &end, &met.found, &mut done).await?;
                     }
                 }
                 self.end_what_is_under_way(&place, inspector.as_ref(), now)
@@ -97,14 +108,13 @@ impl Args {
     async fn end_one(
         &self,
         output: &mut Output,
-        place: &Place,
+        at: &End<'_>,
         handle: &str,
-        now: Timestamp,
         done: &mut Done,
     ) -> Result<(), Failure> {
-        let found = place.find(handle, now).await?;
+        let found = at.place.find(handle, at.now).await?;
         match &found[..] {
-            [found] => self.end(output, place, &found.key, now, done).await,
+            [found] => self.end(output, at, found, done).await,
             [] => {
                 output.note(format!("there is no session {handle}"));
                 Ok(())
@@ -118,16 +128,16 @@ impl Args {
     async fn end(
         &self,
         output: &mut Output,
-        place: &Place,
-        key: &StoreKey,
-        now: Timestamp,
+        at: &End<'_>,
+        found: &Found,
         done: &mut Done,
     ) -> Result<(), Failure> {
         done.meant += 1;
         if self.yes {
-            done.ended += usize::from(place.end(key, now).await?);
+            let ended = at.place.end(found, at.inspector, at.now).await?;
+            done.ended += usize::from(ended);
         } else if done.meant <= SHOWN && !output.is_json() {
-            output.line(place.handle(key))?;
+            output.line(at.place.handle(&found.key))?;
         } else if done.meant == SHOWN + 1 && !output.is_json() {
             output.line("…")?;
         }
