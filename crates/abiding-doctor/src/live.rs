@@ -1,6 +1,6 @@
 //! Facts of a live URL: one request as a browser makes it, its headers, nothing of its body.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use http_body_util::Empty;
 use hyper::{
@@ -10,7 +10,11 @@ use hyper::{
     header,
 };
 use hyper_util::rt::TokioIo;
-use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs, pki_types::ServerName};
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::aws_lc_rs,
+    pki_types::{CertificateDer, ServerName, pem::PemObject},
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -36,10 +40,19 @@ impl Facts {
     /// # Errors
     /// A URL that is none of http or https, and a server that cannot be reached or trusted.
     pub async fn of_url(url: &str) -> Result<Self, Error> {
+        Self::of_url_trusting(url, None).await
+    }
+
+    /// The same, where nothing is trusted but the certificates in the PEM file `roots`, if one is given.
+    ///
+    /// # Errors
+    /// The same, and a file that holds no certificates.
+    pub async fn of_url_trusting(url: &str, roots: Option<&Path>) -> Result<Self, Error> {
+        let roots = roots.map(read_roots).transpose()?;
         // What is refused may have a password in it, and is not quoted.
         let mut url = Url::parse(url).map_err(|error| Error::new(format!("the URL: {error}")))?;
         for _ in 0..HOPS {
-            let asked = timeout(PATIENCE, ask(&url)).await;
+            let asked = timeout(PATIENCE, ask(&url, roots.as_ref())).await;
             let late = || {
                 Error::new(format!(
                     "{}: no answer within {} s",
@@ -69,7 +82,7 @@ impl Facts {
     }
 }
 
-async fn ask(url: &Url) -> Result<Response<Incoming>, Error> {
+async fn ask(url: &Url, roots: Option<&RootCertStore>) -> Result<Response<Incoming>, Error> {
     let failed = |error: &dyn std::fmt::Display| Error::new(format!("{}: {error}", shown(url)));
     let https = match url.scheme() {
         "https" => true,
@@ -93,7 +106,7 @@ async fn ask(url: &Url) -> Result<Response<Incoming>, Error> {
         return send(url, socket).await;
     }
     let name = ServerName::try_from(address).map_err(|error| failed(&error))?;
-    let secured = connector()?.connect(name, socket).await;
+    let secured = connector(roots)?.connect(name, socket).await;
     send(url, secured.map_err(|error| failed(&error))?).await
 }
 
@@ -121,10 +134,31 @@ where
     response.map_err(failed)
 }
 
-/// Trusts what the system trusts.
-fn connector() -> Result<TlsConnector, Error> {
+fn read_roots(path: &Path) -> Result<RootCertStore, Error> {
+    let unusable = |why: &dyn std::fmt::Display| {
+        let path = path.display();
+        Error::new(format!("{path}: no certificates to trust: {why}"))
+    };
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let certificates = CertificateDer::pem_file_iter(path).map_err(|error| unusable(&error))?;
+    for certificate in certificates {
+        let certificate = certificate.map_err(|error| unusable(&error))?;
+        let added = roots.add(certificate);
+        added.map_err(|error| unusable(&error))?;
+    }
+    if roots.is_empty() {
+        return Err(unusable(&"there is none in it"));
+    }
+    Ok(roots)
+}
+
+/// Trusts these, or what the system trusts.
+fn connector(roots: Option<&RootCertStore>) -> Result<TlsConnector, Error> {
+    let roots = roots.cloned().unwrap_or_else(|| {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        roots
+    });
     let provider = Arc::new(aws_lc_rs::default_provider());
     let config =
         ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
@@ -169,10 +203,14 @@ fn shown(url: &Url) -> String {
 
 #[cfg(test)]
 mod tests {
+    use abiding_testkit::servers::{Folder, certify};
+    use rustls::{ServerConfig, pki_types::PrivateKeyDer};
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         net::TcpListener,
     };
+
+    use tokio_rustls::TlsAcceptor;
 
     use super::*;
     use crate::{Silences, examine};
@@ -215,6 +253,63 @@ mod tests {
         assert_eq!(rules, ["DR-3", "U02", "U06", "U03"], "{report}");
         assert!(!report.to_string().contains("canary"));
         assert!(report.findings()[0].origin.place.ends_with("/next"));
+    }
+
+    /// A server that speaks TLS with the key in this folder, and answers each visitor whom its certificate suits the same.
+    async fn serve_safely(folder: &Folder, answer: &'static str) -> u16 {
+        let certificate = CertificateDer::from_pem_file(folder.file("certificate")).unwrap();
+        let key = PrivateKeyDer::from_pem_file(folder.file("key")).unwrap();
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            loop {
+                let (socket, _) = listener.accept().await.unwrap();
+                let Ok(mut socket) = acceptor.accept(socket).await else {
+                    continue;
+                };
+                let mut request = [0; 1024];
+                let _ = socket.read(&mut request).await.unwrap();
+                socket.write_all(answer.as_bytes()).await.unwrap();
+                let _ = socket.shutdown().await;
+            }
+        });
+        port
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_page_behind_tls_is_judged_where_its_certificate_is_trusted() {
+        let folder = Folder::new("doctor");
+        if certify(&folder).is_none() {
+            return;
+        }
+        let port = serve_safely(
+            &folder,
+            "HTTP/1.1 200 OK\r\nSet-Cookie: session=abc; Path=/; Secure; HttpOnly; SameSite=Lax\r\n\
+             Cache-Control: no-store\r\nContent-Length: 0\r\n\r\n",
+        )
+        .await;
+        let url = format!("https://127.0.0.1:{port}/");
+        let roots = folder.file("certificate");
+        let facts = Facts::of_url_trusting(&url, Some(&roots)).await.unwrap();
+        let report = examine(&facts, &Silences::default());
+        let findings = report.findings().iter();
+        let rules: Vec<_> = findings.map(|finding| finding.rule.id).collect();
+        assert_eq!(rules, ["U04"], "{report}");
+
+        let error = Facts::of_url(&url).await.unwrap_err().to_string();
+        assert!(error.contains("certificate"), "{error}");
+        let error = Facts::of_url_trusting(&url, Some(&folder.file("key")))
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains("no certificates"), "{error}");
     }
 
     #[tokio::test(flavor = "current_thread")]

@@ -45,6 +45,9 @@ pub(crate) struct Doctor {
     /// The list of silences, in place of `abiding-doctor.toml` in the tree
     #[arg(long, value_name = "FILE")]
     silences: Option<PathBuf>,
+    /// Trust the certificates in this PEM file, and no others, where a page is asked over https
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     #[command(flatten)]
     now: Now,
 }
@@ -55,7 +58,7 @@ impl Doctor {
         let now = self.now.instant().as_millis().div_euclid(1_000);
         let mut facts = Facts::default().at(now);
         for place in &self.places {
-            facts = facts.merge(look(place)?);
+            facts = facts.merge(self.look(place)?);
         }
         let report = examine(&facts, &silences);
         let text = match (self.sarif, output.is_json()) {
@@ -65,6 +68,17 @@ impl Doctor {
         };
         output.raw(text.as_bytes())?;
         Ok(exit(&report))
+    }
+
+    fn look(&self, place: &str) -> Result<Facts, Failure> {
+        if place.starts_with("https://") || place.starts_with("http://") {
+            return run(async { Ok(Facts::of_url_trusting(place, self.ca.as_deref()).await?) });
+        }
+        if is_store(place) {
+            let url = UrlArgs::of(place).read()?;
+            return run(async { Ok(Facts::of_store(&url).await) });
+        }
+        Ok(Facts::of_tree(Path::new(place))?)
     }
 
     fn silences(&self) -> Result<Silences, Failure> {
@@ -86,17 +100,6 @@ fn read(path: &Path) -> Result<Silences, Failure> {
     let text = fs::read_to_string(path);
     let text = text.map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
     Ok(Silences::parse(&text)?)
-}
-
-fn look(place: &str) -> Result<Facts, Failure> {
-    if place.starts_with("https://") || place.starts_with("http://") {
-        return run(async { Ok(Facts::of_url(place).await?) });
-    }
-    if is_store(place) {
-        let url = UrlArgs::of(place).read()?;
-        return run(async { Ok(Facts::of_store(&url).await) });
-    }
-    Ok(Facts::of_tree(Path::new(place))?)
 }
 
 /// Whether this names a store, or where its URL is; anything else without slashes behind a colon is a path.

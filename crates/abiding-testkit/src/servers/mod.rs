@@ -9,6 +9,7 @@
 //!    ends the server, by its own id, as soon as the other end of a pipe is gone.
 //! 3. Nothing here depends on a driver. A server is asked whether it is ready in its own protocol.
 
+mod certificate;
 pub mod memcached;
 pub mod mysql;
 pub mod places;
@@ -26,6 +27,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
+pub use certificate::certify;
 pub use process::{Process, Start};
 pub use proxy::{Cut, Proxy};
 

@@ -3,7 +3,7 @@
 use std::{io, ops::RangeInclusive, time::Duration};
 
 use super::{NEED, RedisServer, Reply, tls};
-use crate::servers::{Folder, free_port, process::pause};
+use crate::servers::{Folder, certify, free_port, process::pause};
 
 /// Six servers that end when this is dropped.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl RedisCluster {
     /// If the servers do not become a cluster.
     pub fn secured() -> Option<(Self, Vec<u8>)> {
         let folder = Folder::new("tls");
-        let certificate = tls::certify(&folder)?;
+        let certificate = certify(&folder)?;
         Some((Self::start(STEADY, Some(folder))?, certificate))
     }
 

@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Folder, Need, Process, Start, free_port};
+use super::{Folder, Need, Process, Start, certify, free_port};
 
 pub use cluster::RedisCluster;
 pub use reply::Reply;
@@ -53,7 +53,7 @@ impl RedisServer {
     pub fn secured() -> Option<(Self, Vec<u8>)> {
         NEED.find()?;
         let folder = Folder::new("redis");
-        let certificate = tls::certify(&folder)?;
+        let certificate = certify(&folder)?;
         let port = free_port();
         let settings = tls::settings(&folder, port);
         let settings: Vec<_> = settings.iter().map(String::as_str).collect();
