@@ -57,6 +57,9 @@
 //! `torture` (on Unix) sends visitors from several processes to one store, kills what keeps it or who uses
 //! it, and counts what was lost, came back or got mixed up: one row of a table, for any store.
 //!
+//! `rolling` (on Unix) has visitors with cookie jars go on over HTTP while two server processes are deployed anew,
+//! one after the other, through all phases of a move, and killed meanwhile.
+//!
 //! # What it does not look at
 //! The length of a sweep is a promise of a store's own documentation, to be tested beside it.
 
@@ -66,7 +69,12 @@ mod clock;
 pub mod conformance;
 pub mod crossing;
 mod faults;
+mod jar;
+#[cfg(unix)]
+mod process;
 mod random;
+#[cfg(unix)]
+pub mod rolling;
 mod run;
 #[cfg(unix)]
 pub mod servers;

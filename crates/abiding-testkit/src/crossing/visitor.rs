@@ -1,25 +1,19 @@
 //! One person with one browser, who writes, signs in and out, and is cut off now and then.
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{cell::RefCell, collections::BTreeSet, time::Duration};
 
 use abiding::{ErrorKind, Manager, Session, Standing};
 
 use super::World;
 use crate::{
     cancel::polled_at_most,
+    jar::Jar,
     run::{block_on, yield_now},
     walk::schedule::{self, Actor},
 };
 
 /// How long an id from before a renewal is good for something.
 const GRACE: Duration = Duration::from_secs(30);
-
-/// The cookies of a browser, by name.
-type Jar = BTreeMap<String, String>;
 
 pub(super) struct Visitor {
     number: usize,
@@ -252,7 +246,7 @@ impl Visitor {
                     Ok(closing) => {
                         if let Some(set) = closing.set_cookie.as_deref() {
                             let mut jar = kept.clone();
-                            put(&mut jar, set);
+                            jar.take(set);
                             issued.borrow_mut().push(jar);
                         }
                     }
@@ -363,7 +357,7 @@ impl Visitor {
 
     fn take(&self, set_cookie: Option<&str>) {
         if let Some(header) = set_cookie {
-            put(&mut self.jar.borrow_mut(), header);
+            self.jar.borrow_mut().take(header);
         }
     }
 }
@@ -391,23 +385,7 @@ fn gone(world: &World, jar: &Jar, empty: bool) -> Result<(), String> {
 }
 
 fn open(node: &Manager, jar: &Jar) -> Session {
-    let header: Vec<_> = jar
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
-    node.open([header.join("; ").as_bytes()])
-}
-
-fn put(jar: &mut Jar, header: &str) {
-    let Some((name, rest)) = header.split_once('=') else {
-        return;
-    };
-    let value = rest.split(';').next().unwrap_or_default();
-    if value.is_empty() {
-        jar.remove(name);
-    } else {
-        jar.insert(name.into(), value.into());
-    }
+    node.open([jar.header().as_bytes()])
 }
 
 /// What Flask adds to its sessions.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Count, Fell, Plan, Torture, process::Process};
+use super::{Count, Fell, Plan, Torture};
+use crate::process::Process;
 
 /// What was acknowledged in a slot last, and the cookie that it came with.
 struct Slot {

@@ -33,15 +33,16 @@
 mod browser;
 mod kills;
 mod orders;
-mod process;
 mod rounds;
 mod walk;
 
-use std::fmt;
+use std::{fmt, sync::LazyLock};
+
+use abiding::Key;
 
 pub use orders::Orders;
 
-use process::Process;
+use crate::process::Process;
 
 /// How much of everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -214,6 +215,16 @@ impl Torture {
     }
 
     fn start(&self) -> Process {
-        Process::start(&self.child, &self.place)
+        let key = SHARED.reveal();
+        let process = Process::start(&self.child, &[(PLACE, &self.place), (KEY, &key)]);
+        assert_eq!(process.answer(), "ready");
+        process
     }
 }
+
+const PLACE: &str = "ABIDING_TORTURE_PLACE";
+const KEY: &str = "ABIDING_TORTURE_KEY";
+
+/// One key for all processes: they are one application.
+static SHARED: LazyLock<Key> =
+    LazyLock::new(|| Key::generate().expect("a test machine has randomness"));

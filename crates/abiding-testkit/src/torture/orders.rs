@@ -4,7 +4,7 @@ use std::{
     cell::Cell,
     env,
     future::Future,
-    io::{self, BufRead, Write},
+    io::{self, BufRead},
     pin::Pin,
     sync::mpsc::{Receiver, TryRecvError, channel},
     thread,
@@ -13,10 +13,11 @@ use std::{
 use abiding::{Key, KeyRing, Manager, Result, Session, store::AnyStore};
 
 use super::{
+    KEY, PLACE,
     browser::{Browser, MARK, is_over},
-    process, walk,
+    walk,
 };
-use crate::{cancel::polled_at_most, random::Random, run::side_by_side};
+use crate::{cancel::polled_at_most, process::say, random::Random, run::side_by_side};
 
 /// That this process belongs to a torture, and to which.
 #[derive(Debug)]
@@ -32,9 +33,9 @@ impl Orders {
         reason = "a test program reads its own environment"
     )]
     pub fn of_environment() -> Option<Self> {
-        let key = Key::parse(&env::var(process::KEY).ok()?).ok()?;
+        let key = Key::parse(&env::var(KEY).ok()?).ok()?;
         Some(Self {
-            place: env::var(process::PLACE).ok()?,
+            place: env::var(PLACE).ok()?,
             ring: KeyRing::new(key),
         })
     }
@@ -75,13 +76,6 @@ impl Orders {
             say(&hand.does(&words).await);
         }
     }
-}
-
-pub(super) fn say(line: &str) {
-    let mut out = io::stdout().lock();
-    // A parent that is gone hears nothing.
-    let _ = writeln!(out, "{}{line}", process::MARK);
-    let _ = out.flush();
 }
 
 pub(super) struct Hand<'a> {

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{
-    Count, Plan,
-    process::{Process, ask_all},
-};
+use super::{Count, Plan};
+use crate::process::{Process, ask_all};
 
 /// The share of `all` of each of so many processes: where it begins, and how much it is.
 fn share(all: usize, processes: usize, number: usize) -> (usize, usize) {

@@ -13,9 +13,11 @@ use super::{
     Count, Plan,
     browser::{Browser, MARK, is_over},
     orders::{Hand, NUMBER},
-    process::{Process, ask_all},
 };
-use crate::random::Random;
+use crate::{
+    process::{Process, ask_all},
+    random::Random,
+};
 
 /// What one process, or all of them, know of one session.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -1,41 +1,31 @@
-//! A process of the torture, as its parent sees it: orders in, answers out, line by line.
+//! This test program, started anew with one test alone, as its parent sees it: orders in, answers out, line by line.
+//! Called by the torture and by the deploys of `rolling`.
 
 use std::{
     env,
-    io::{BufRead, BufReader, Write},
+    io::{self, BufRead, BufReader, Write},
     process::{Child, ChildStdin, Command, Stdio},
-    sync::{
-        LazyLock,
-        mpsc::{Receiver, RecvTimeoutError, channel},
-    },
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
     thread,
     time::Duration,
 };
 
-use abiding::Key;
-
-pub(super) const PLACE: &str = "ABIDING_TORTURE_PLACE";
-pub(super) const KEY: &str = "ABIDING_TORTURE_KEY";
 /// What the lines of the protocol begin with; a test runner prints others.
-pub(super) const MARK: &str = "~ ";
-
-/// One key for all processes: they are one application.
-static SHARED: LazyLock<Key> =
-    LazyLock::new(|| Key::generate().expect("a test machine has randomness"));
+const MARK: &str = "~ ";
 
 /// Ends with its parent: its orders end then.
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Child,
     orders: Option<ChildStdin>,
     answers: Receiver<String>,
 }
 
 impl Process {
-    pub(super) fn start(test: &str, place: &str) -> Self {
+    /// Runs `test`, named as the test runner names it, with these settings in its environment. Nobody else sees those.
+    pub(crate) fn start(test: &str, settings: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env::current_exe().expect("a test knows its own path"))
             .args(["--exact", test, "--nocapture", "--test-threads=1"])
-            .env(PLACE, place)
-            .env(KEY, &*SHARED.reveal())
+            .envs(settings.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -50,41 +40,39 @@ impl Process {
             told.map_while(|answer| sender.send(answer).ok())
                 .for_each(drop);
         });
-        let process = Self {
+        Self {
             orders: child.stdin.take(),
             child,
             answers,
-        };
-        assert_eq!(process.answer(), "ready");
-        process
+        }
     }
 
-    pub(super) fn tell(&mut self, order: &str) {
+    pub(crate) fn tell(&mut self, order: &str) {
         let orders = self.orders.as_mut().expect("its orders have not ended");
-        writeln!(orders, "{order}").expect("a process of the torture takes orders");
+        writeln!(orders, "{order}").expect("a process takes orders");
     }
 
-    pub(super) fn answer(&self) -> String {
+    pub(crate) fn answer(&self) -> String {
         match self.answers.recv_timeout(PATIENCE) {
             Ok(answer) => answer,
-            Err(RecvTimeoutError::Timeout) => panic!("a process of the torture says nothing"),
-            Err(RecvTimeoutError::Disconnected) => panic!("a process of the torture has ended"),
+            Err(RecvTimeoutError::Timeout) => panic!("a process says nothing"),
+            Err(RecvTimeoutError::Disconnected) => panic!("a process has ended"),
         }
     }
 
     /// Tells it, and waits for the answer.
-    pub(super) fn ask(&mut self, order: &str) -> String {
+    pub(crate) fn ask(&mut self, order: &str) -> String {
         self.tell(order);
         self.answer()
     }
 
     /// What it has said until now.
-    pub(super) fn answers(&self) -> impl Iterator<Item = String> {
+    pub(crate) fn answers(&self) -> impl Iterator<Item = String> {
         self.answers.try_iter()
     }
 
     /// Ends it at once, and answers what it had still said.
-    pub(super) fn kill(mut self) -> Vec<String> {
+    pub(crate) fn kill(mut self) -> Vec<String> {
         let _ = self.child.kill();
         let _ = self.child.wait();
         self.answers.iter().collect()
@@ -103,11 +91,19 @@ impl Drop for Process {
 }
 
 /// Tells all of them the same, at once, and answers what they say.
-pub(super) fn ask_all(processes: &mut [Process], order: impl Fn(usize) -> String) -> Vec<String> {
+pub(crate) fn ask_all(processes: &mut [Process], order: impl Fn(usize) -> String) -> Vec<String> {
     for (number, process) in processes.iter_mut().enumerate() {
         process.tell(&order(number));
     }
     processes.iter().map(Process::answer).collect()
+}
+
+/// In the process: answers its parent.
+pub(crate) fn say(line: &str) {
+    let mut out = io::stdout().lock();
+    // A parent that is gone hears nothing.
+    let _ = writeln!(out, "{MARK}{line}");
+    let _ = out.flush();
 }
 
 const PATIENCE: Duration = Duration::from_secs(120);
