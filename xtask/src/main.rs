@@ -75,7 +75,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "matrix",
-        purpose: "sessions move from every place to every other and back; writes docs/matrix.md; an argument: how many histories each",
+        purpose: "sessions move from every place to every other and back; writes docs/matrix.md; `http`, or how many histories each",
         run: matrix::run,
     },
     Command {

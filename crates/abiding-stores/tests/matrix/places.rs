@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use abiding::{
-    FlaskSession, KeyRing, Manager, Phase, compat::payload::Format, compat::signer::Secrets,
-    store::AnyStore,
+    Clock, FlaskSession, KeyRing, Manager, Phase, Store, compat::payload::Format,
+    compat::signer::Secrets, store::AnyStore,
 };
 use abiding_stores::{
     file::{Durability, FileOptions},
@@ -48,10 +48,15 @@ const fn kind(name: &'static str, form: Form) -> Kind {
     Kind { name, form }
 }
 
-/// A ring in this order leaves and reaches each once.
+/// A ring in this order leaves each once, for the next one that is a target.
 pub(crate) const KINDS: &[Kind] = &[
     kind("sqlite", Form::Store),
     kind("Flask-Session 0.5, redis", Form::FlaskSession { old: true }),
+    kind("Flask-Session 0.5, files", Form::FlaskSession { old: true }),
+    kind(
+        "Flask-Session 0.5, sqlite",
+        Form::FlaskSession { old: true },
+    ),
     kind("postgres", Form::Store),
     kind("sealed cookie", Form::Sealed),
     kind("file", Form::Store),
@@ -86,67 +91,54 @@ impl Kind {
 
 /// All that was started.
 pub(crate) struct Fleet {
-    /// By the names of their kinds; two connections to each, for two nodes.
+    /// By the names of their kinds: where the sessions are, for [`Kind::open`].
+    urls: Vec<(&'static str, String)>,
+    /// Two connections to each, for two nodes in one process.
     stores: Vec<(&'static str, [AnyStore; 2])>,
     _servers: Vec<Box<dyn Standing>>,
-    _folders: Vec<Folder>,
+    _folder: Folder,
     _redis: Option<RedisServer>,
 }
 
 impl Fleet {
     pub(crate) fn new(runtime: &Runtime) -> Self {
         let mut fleet = Self {
+            urls: Vec::new(),
             stores: Vec::new(),
             _servers: Vec::new(),
-            _folders: Vec::new(),
+            _folder: Folder::new("matrix"),
             _redis: RedisServer::new(),
         };
-        for kind in KINDS.iter().filter(|kind| kind.form == Form::Store) {
-            let is_it = |place: &&abiding_testkit::servers::places::Place| {
-                place.store() == kind.name && !place.name.contains("always")
-            };
-            let Some(place) = PLACES.iter().find(is_it).and_then(|place| place.begin()) else {
+        for kind in KINDS {
+            let Some(url) = fleet.begin(kind) else {
                 continue;
             };
-            let url = place.url();
-            let open = || runtime.block_on(abiding_stores::open(&url)).unwrap();
+            let open = || runtime.block_on(kind.open(&url));
             fleet.stores.push((kind.name, [open(), open()]));
-            fleet._servers.push(place);
-        }
-        for kind in KINDS {
-            if let Form::FlaskSession { .. } = kind.form {
-                fleet.begin_flask_session(kind, runtime);
-            }
+            fleet.urls.push((kind.name, url));
         }
         fleet
     }
 
-    fn begin_flask_session(&mut self, kind: &Kind, runtime: &Runtime) {
-        let sessions = kind.sessions();
-        let folder = Folder::new("matrix");
-        let engine = kind.name.rsplit(' ').next();
-        let stores = [(); 2].map(|()| match engine {
-            Some("redis") => {
-                let url = self._redis.as_ref()?.url();
-                let store = FlaskStore::redis(RedisOptions::new(url), &sessions);
-                Some(AnyStore::of(runtime.block_on(store).unwrap()).build())
+    /// None of a cookie, and where a server is not installed.
+    fn begin(&mut self, kind: &Kind) -> Option<String> {
+        match (kind.form, kind.engine()) {
+            (Form::FlaskCookie | Form::Sealed, _) => None,
+            (Form::FlaskSession { .. }, "redis") => Some(self._redis.as_ref()?.url()),
+            (Form::FlaskSession { .. }, _) => {
+                let path = self._folder.file(kind.name);
+                Some(path.display().to_string())
             }
-            Some("files") => {
-                let options = FileOptions::new(folder.file("sessions"));
-                let options = options.durability(Durability::Process);
-                let store = FlaskStore::files(options, Cachelib::V0_16, &sessions);
-                Some(AnyStore::of(store.unwrap()).build())
+            (Form::Store, _) => {
+                let is_it = |place: &&abiding_testkit::servers::places::Place| {
+                    place.store() == kind.name && !place.name.contains("always")
+                };
+                let place = PLACES.iter().find(is_it)?.begin()?;
+                let url = place.url();
+                self._servers.push(place);
+                Some(url)
             }
-            _ => {
-                let options = SqliteOptions::new(folder.file("sessions.db"));
-                let store = FlaskStore::sqlite(options, &sessions).unwrap();
-                Some(AnyStore::of(store).build())
-            }
-        });
-        if let [Some(one), Some(two)] = stores {
-            self.stores.push((kind.name, [one, two]));
         }
-        self._folders.push(folder);
     }
 
     fn stores(&self, kind: &Kind) -> Option<&[AnyStore; 2]> {
@@ -159,17 +151,26 @@ impl Fleet {
         kind.is_cookie() || self.stores(kind).is_some()
     }
 
+    /// What another process needs to find it: its name, and where the sessions are. A busy machine is no outage, so
+    /// stores get more patience than they have.
+    pub(crate) fn told(&self, kind: &Kind) -> String {
+        let url = self.urls.iter().find(|(name, _)| *name == kind.name);
+        let url = url.map_or("", |(_, url)| url);
+        match kind.form {
+            Form::Store if url.contains('?') => format!("{}|{url}&patience=60000", kind.name),
+            Form::Store => format!("{}|{url}?patience=60000", kind.name),
+            _ => format!("{}|{url}", kind.name),
+        }
+    }
+
     /// One end of a history, with keys and secrets of its own: the stores are those of all histories.
-    pub(crate) fn end(&self, kind: &Kind, clock: &ManualClock, seed: u64) -> Place {
+    pub(crate) fn end(&self, kind: &'static Kind, clock: &ManualClock, seed: u64) -> Place {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let secret = format!("{SECRET} {}", NEXT.fetch_add(1, Ordering::Relaxed));
-        let secrets = Secrets::new(secret).unwrap();
         Place {
-            form: kind.form,
-            sessions: kind.sessions().signed(secrets.clone()),
-            secrets,
+            kind,
+            access: Access::new(KeyRing::generate().unwrap(), &secret),
             stores: self.stores(kind).cloned(),
-            keys: KeyRing::generate().unwrap(),
             clock: clock.clone(),
             seed,
             nodes: AtomicUsize::new(0),
@@ -178,6 +179,46 @@ impl Fleet {
 }
 
 impl Kind {
+    /// By what [`Fleet::told`] says.
+    pub(crate) fn of(told: &str) -> (&'static Self, &str) {
+        let (name, url) = told.split_once('|').unwrap();
+        (KINDS.iter().find(|kind| kind.name == name).unwrap(), url)
+    }
+
+    /// What keeps the sessions of Flask-Session.
+    fn engine(&self) -> &'static str {
+        self.name.rsplit(' ').next().unwrap_or_default()
+    }
+
+    /// A connection of its own.
+    pub(crate) async fn open(&self, url: &str) -> AnyStore {
+        let Form::FlaskSession { old } = self.form else {
+            return abiding_stores::open(url).await.unwrap();
+        };
+        let sessions = self.sessions();
+        match self.engine() {
+            "redis" => {
+                let store = FlaskStore::redis(RedisOptions::new(url.to_owned()), &sessions);
+                AnyStore::of(store.await.unwrap()).build()
+            }
+            "files" => {
+                let options = FileOptions::new(url).durability(Durability::Process);
+                // 0.5 came with the one, 0.8 with the other.
+                let cachelib = if old {
+                    Cachelib::V0_15
+                } else {
+                    Cachelib::V0_16
+                };
+                let store = FlaskStore::files(options, cachelib, &sessions);
+                AnyStore::of(store.unwrap()).build()
+            }
+            _ => {
+                let store = FlaskStore::sqlite(SqliteOptions::new(url), &sessions);
+                AnyStore::of(store.unwrap()).build()
+            }
+        }
+    }
+
     fn sessions(&self) -> FlaskSession {
         let sessions = FlaskSession::new().signed(Secrets::new(SECRET).unwrap());
         match self.form {
@@ -185,15 +226,60 @@ impl Kind {
             _ => sessions.format(Format::default()),
         }
     }
+
+    /// A node of which this is the primary place; a cookie needs no store.
+    pub(crate) fn node(
+        &self,
+        store: Option<impl Store>,
+        access: &Access,
+        clock: impl Clock,
+        elsewhere: Option<(Manager, Phase)>,
+    ) -> Manager {
+        let sessions = self.sessions().signed(access.secrets.clone());
+        let Some(store) = store else {
+            let builder = match self.form {
+                Form::FlaskCookie => Manager::flask_cookie(access.secrets.clone(), sessions),
+                _ => Manager::client_side(access.keys.clone()),
+            };
+            let builder = builder.irrevocable().clock(clock);
+            return match elsewhere {
+                Some((other, phase)) => builder.elsewhere(other, phase).build(),
+                None => builder.build(),
+            }
+            .unwrap();
+        };
+        let builder = Manager::builder(store).keys(access.keys.clone());
+        let builder = match self.form {
+            Form::FlaskSession { .. } => builder.flask_session(sessions),
+            _ => builder,
+        };
+        let builder = builder.clock(clock);
+        match elsewhere {
+            Some((other, phase)) => builder.elsewhere(other, phase).build(),
+            None => builder.build(),
+        }
+        .unwrap()
+    }
+}
+
+/// What vouches for cookies: keys of ours, or a secret of Flask.
+pub(crate) struct Access {
+    keys: KeyRing,
+    secrets: Secrets,
+}
+
+impl Access {
+    pub(crate) fn new(keys: KeyRing, secret: &str) -> Self {
+        let secrets = Secrets::new(secret).unwrap();
+        Self { keys, secrets }
+    }
 }
 
 /// One end of a history.
 pub(crate) struct Place {
-    form: Form,
-    sessions: FlaskSession,
-    secrets: Secrets,
+    kind: &'static Kind,
+    access: Access,
     stores: Option<[AnyStore; 2]>,
-    keys: KeyRing,
     clock: ManualClock,
     seed: u64,
     nodes: AtomicUsize,
@@ -203,29 +289,9 @@ impl Place {
     /// A node, on the other connection than the one before it.
     pub(crate) fn node(&self, elsewhere: Option<(Manager, Phase)>) -> Manager {
         let node = self.nodes.fetch_add(1, Ordering::Relaxed);
-        if let Some(stores) = &self.stores {
-            let store = delayed(&stores[node % 2], self.seed + node as u64);
-            let builder = Manager::builder(store).keys(self.keys.clone());
-            let builder = match self.form {
-                Form::FlaskSession { .. } => builder.flask_session(self.sessions.clone()),
-                _ => builder,
-            };
-            let builder = builder.clock(self.clock.clone());
-            return match elsewhere {
-                Some((other, phase)) => builder.elsewhere(other, phase).build(),
-                None => builder.build(),
-            }
-            .unwrap();
-        }
-        let builder = match self.form {
-            Form::FlaskCookie => Manager::flask_cookie(self.secrets.clone(), self.sessions.clone()),
-            _ => Manager::client_side(self.keys.clone()),
-        };
-        let builder = builder.irrevocable().clock(self.clock.clone());
-        match elsewhere {
-            Some((other, phase)) => builder.elsewhere(other, phase).build(),
-            None => builder.build(),
-        }
-        .unwrap()
+        let stores = self.stores.as_ref();
+        let store = stores.map(|stores| delayed(&stores[node % 2], self.seed + node as u64));
+        self.kind
+            .node(store, &self.access, self.clock.clone(), elsewhere)
     }
 }
