@@ -45,7 +45,8 @@ pub(crate) fn number(json: &str, name: &str) -> usize {
     usize::try_from(number.unwrap()).unwrap()
 }
 
-pub(crate) async fn make(folder: &Path) {
+/// Makes so many sessions, and answers their cookies.
+pub(crate) async fn make(folder: &Path) -> Vec<String> {
     let ring = KeyFile::new(folder.join("session.key"))
         .load_or_create()
         .unwrap();
@@ -59,11 +60,15 @@ pub(crate) async fn make(folder: &Path) {
         .clock(SystemClock)
         .build()
         .unwrap();
+    let mut cookies = vec![];
     for n in 0..SESSIONS {
         let session = manager.open([]);
         session.insert("n", &n).unwrap();
-        manager.close(&session, false).await.unwrap();
+        let closing = manager.close(&session, false).await.unwrap();
+        let cookie = closing.set_cookie.unwrap();
+        cookies.push(cookie.split(';').next().unwrap().to_owned());
     }
+    cookies
 }
 
 #[test]

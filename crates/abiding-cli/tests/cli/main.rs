@@ -15,6 +15,8 @@ mod killed;
 #[cfg(unix)]
 mod servers;
 mod transcript;
+#[cfg(unix)]
+mod under_traffic;
 
 use transcript::Transcript;
 
