@@ -92,10 +92,17 @@ fn sessions_move_over_http_while_servers_are_deployed_and_killed() {
     let from = env::var("ABIDING_MATRIX_FROM").unwrap_or_default();
     let runtime = Runtime::new().unwrap();
     let fleet = Fleet::new(&runtime);
-    // In the short form every second one of the ring: all stores and both cookies are in it.
-    let step = if is_long { 1 } else { 2 };
+    let mut pairs = pairs(&fleet, is_long, &from);
+    if !is_long {
+        // Every second one of the ring, without the store whose sessions may be lost when a process is killed.
+        let mut number = 0;
+        pairs.retain(|(old, new)| {
+            number += 1;
+            number % 2 == 1 && [old, new].iter().all(|kind| kind.name != "memcached")
+        });
+    }
     let (mut rows, mut broken) = (vec![], vec![]);
-    for (old, new) in pairs(&fleet, is_long, &from).into_iter().step_by(step) {
+    for (old, new) in pairs {
         let begun = Instant::now();
         let (old_told, new_told) = (fleet.told(old), fleet.told(new));
         let rolling = Rolling::new("over_http::node_of_the_matrix", &old_told, &new_told);
