@@ -190,6 +190,11 @@ impl Place {
         self.flask.is_some()
     }
 
+    /// Whether sessions are counted where they lie.
+    pub(crate) fn counts(&self) -> bool {
+        self.store.powers().survey
+    }
+
     pub(crate) fn hides_ids(&self) -> bool {
         self.flask.as_ref().is_some_and(|flask| flask.hides_ids())
     }

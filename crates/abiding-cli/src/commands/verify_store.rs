@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use abiding::{Clock as _, Key, SystemClock, store::AnyStore};
+use abiding::{
+    Clock as _, Key, SystemClock,
+    store::{AnyStore, Powers},
+};
 use abiding_stores::Aside;
 use abiding_testkit::{Crowd, conformance};
 use serde_json::json;
@@ -66,11 +69,7 @@ impl Args {
         let store = runtime.block_on(aside.open())?;
         let powers = store.powers();
         output.note("trying it in a place of its own; this takes some seconds");
-        let verdicts = judge(
-            &runtime,
-            &store,
-            promises(powers.scan, powers.subjects, powers.sweep),
-        );
+        let verdicts = judge(&runtime, &store, promises(powers));
         drop(store);
         let removed = runtime.block_on(aside.remove());
         let broken = verdicts
@@ -196,7 +195,7 @@ macro_rules! trials {
 }
 
 /// Those of every store, and those of the powers that this one has.
-fn promises(scan: bool, subjects: bool, sweep: bool) -> Vec<Promise> {
+fn promises(powers: Powers) -> Vec<Promise> {
     let mut all = Vec::new();
     for part in [
         abiding_testkit::promises!(create, [trials], []),
@@ -210,13 +209,16 @@ fn promises(scan: bool, subjects: bool, sweep: bool) -> Vec<Promise> {
     ] {
         all.extend(part);
     }
-    if scan {
+    if powers.scan {
         all.extend(abiding_testkit::promises!(scan, [trials], []));
     }
-    if subjects {
+    if powers.subjects {
         all.extend(abiding_testkit::promises!(subjects, [trials], []));
     }
-    if sweep {
+    if powers.survey {
+        all.extend(abiding_testkit::promises!(survey, [trials], []));
+    }
+    if powers.sweep {
         all.extend(abiding_testkit::promises!(sweep, [trials], []));
     }
     all

@@ -1,6 +1,6 @@
 //! Sessions as files in one folder, which several processes on one machine may share.
 //!
-//! Capabilities: durable · shared · sweep · scan · subjects · records are sealed · nothing is evicted.
+//! Capabilities: durable · shared · sweep · scan · subjects · survey · records are sealed · nothing is evicted.
 //!
 //! - **A session** is one file, named by its store key, in one of 4,096 sub-folders; all of it is for the owner
 //!   alone, and a folder that others can look into is refused. `docs/adr/0010-file-layout.md` says why, `docs/format.md` byte for byte.
@@ -73,8 +73,8 @@ use std::{fmt, path::PathBuf, process, sync::Arc};
 use abiding::{
     Error, ErrorKind, Found, Record, Result, Store, StoreKey, SubjectKey, Timestamp,
     store::{
-        Capabilities, Change, Committed, Created, Deleted, Expect, Farewell, Leave, Scan, Subjects,
-        Sweep, Swept, Touched,
+        Capabilities, Census, Change, Committed, Created, Deleted, Expect, Farewell, Leave,
+        Outline, Question, Scan, Subjects, Survey, Sweep, Swept, Touched,
     },
 };
 
@@ -280,7 +280,31 @@ impl Scan for FileStore {
     }
 }
 
+impl Survey for FileStore {
+    async fn survey(&self, question: &Question, now: Timestamp) -> Result<Census> {
+        let mut census = Census::begin(question);
+        for shard in self.run("survey", Folder::shards).await? {
+            let outlines = self.run("survey", move |folder| folder.outlines(&shard));
+            for outline in outlines.await? {
+                census.meet(question, &outline, now);
+            }
+        }
+        Ok(census)
+    }
+}
+
 impl Folder {
+    /// What counts of the sessions in a sub-folder.
+    fn outlines(&self, shard: &str) -> Result<Vec<Outline>, Failure> {
+        let mut outlines = Vec::new();
+        for key in self.shard_keys(shard)? {
+            let session = self.read(&key)?.and_then(|stored| stored.into_found(key));
+            let session = session.filter(|session| !session.frozen);
+            outlines.extend(session.map(|session| Outline::of(&session.record)));
+        }
+        Ok(outlines)
+    }
+
     /// Living sessions after `after`, and how far that goes if there may be more.
     fn page(
         &self,

@@ -20,5 +20,10 @@ pub(crate) async fn open_url(url: &StoreUrl) -> Result<AnyStore> {
         options = options.threads(threads);
     }
     let store = options.open()?;
-    Ok(AnyStore::of(store).scan().subjects().sweep().build())
+    Ok(AnyStore::of(store)
+        .scan()
+        .subjects()
+        .survey()
+        .sweep()
+        .build())
 }

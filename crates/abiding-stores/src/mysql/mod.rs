@@ -1,6 +1,6 @@
 //! Sessions in a table of MariaDB or MySQL, which any number of machines share.
 //!
-//! Capabilities: durable, as far as the server is · shared · sweep · scan · subjects · records are sealed · nothing
+//! Capabilities: durable, as far as the server is · shared · sweep · scan · subjects · survey · records are sealed · nothing
 //! is evicted.
 //!
 //! - **Servers**: MariaDB 10.6 or later, MySQL 8.0 or later, with InnoDB. Every release is tested against MariaDB
@@ -59,6 +59,7 @@ mod questions;
 mod rows;
 mod schema;
 mod statements;
+mod survey;
 mod sweep;
 mod tls;
 mod url;

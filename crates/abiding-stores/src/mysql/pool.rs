@@ -135,6 +135,12 @@ impl Pool {
         }
     }
 
+    /// A connection beside the others, on which a statement may take this long.
+    pub(super) async fn apart(&self, longest: Duration) -> Result<Conn, Failure> {
+        let opened = timeout(self.patience, open(&self.opts, longest)).await;
+        opened.unwrap_or(Err(Failure::Late(self.patience)))
+    }
+
     /// The one of this runtime that was used last. Those that nobody needed for long are closed.
     fn take(&self) -> Option<Idle> {
         let runtime = Handle::current().id();

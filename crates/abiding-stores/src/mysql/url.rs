@@ -16,5 +16,10 @@ pub(crate) fn url_options(url: &StoreUrl) -> Result<MysqlOptions> {
 
 pub(crate) async fn open_url(url: &StoreUrl) -> Result<AnyStore> {
     let store = url_options(url)?.open().await?;
-    Ok(AnyStore::of(store).scan().subjects().sweep().build())
+    Ok(AnyStore::of(store)
+        .scan()
+        .subjects()
+        .survey()
+        .sweep()
+        .build())
 }

@@ -1,6 +1,6 @@
 //! Sessions on a Redis or Valkey server, or on a cluster of them, shared by any number of processes and machines.
 //!
-//! Capabilities: shared · native expiry · sweep · subjects · records are sealed · walk · no scan, since the
+//! Capabilities: shared · native expiry · sweep · subjects · survey · records are sealed · walk · no scan, since the
 //! server knows no order of keys · durable and evicting as the server is, which is asked when connecting.
 //!
 //! - **A session** is one string: a head with its deadlines and version, and the sealed payload. The
@@ -66,6 +66,7 @@ mod rows;
 mod scripts;
 mod server;
 mod subjects;
+mod survey;
 mod sweep;
 #[cfg_attr(not(feature = "redis-tls"), path = "no_tls.rs")]
 mod tls;

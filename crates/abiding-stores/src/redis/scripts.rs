@@ -205,6 +205,17 @@ pub(super) static CONFIRM: LazyLock<Lua> = LazyLock::new(|| {
     ])
 });
 
+/// KEYS: rows. Answers of each its head, with nothing in the place of one that is gone, and its length.
+pub(super) static HEADS: LazyLock<Lua> = LazyLock::new(|| {
+    Lua::new(&["local told = {}
+         for at, name in ipairs(KEYS) do
+           local row = redis.pcall('GET', name)
+           if type(row) ~= 'string' then row = '' end
+           told[2 * at - 1], told[2 * at] = string.sub(row, 1, 67), #row
+         end
+         return told"])
+});
+
 /// KEYS: the list. ARGV: now, the member, its score. For a list that lies in another slot than the row: beside each
 /// member it keeps, below zero, when that was put on it, by the server's clock.
 pub(super) static LIST: LazyLock<Lua> = LazyLock::new(|| {

@@ -135,7 +135,7 @@ impl RedisStore {
     }
 
     /// Some keys, and where the next ones are.
-    async fn page(
+    pub(super) async fn page(
         &self,
         operation: &'static str,
         cursor: Cursor,

@@ -37,5 +37,10 @@ pub(crate) fn url_options(url: &StoreUrl) -> Result<RedisOptions> {
 
 pub(crate) async fn open_url(url: &StoreUrl) -> Result<AnyStore> {
     let store = url_options(url)?.open().await?;
-    Ok(AnyStore::of(store).subjects().sweep().walk().build())
+    Ok(AnyStore::of(store)
+        .subjects()
+        .survey()
+        .sweep()
+        .walk()
+        .build())
 }

@@ -1,6 +1,6 @@
 //! Sessions in one SQLite file, which several processes on one machine may share.
 //!
-//! Capabilities: durable · shared · sweep · scan · subjects · records are sealed · nothing is evicted.
+//! Capabilities: durable · shared · sweep · scan · subjects · survey · records are sealed · nothing is evicted.
 //!
 //! - **A write** is a job for the one thread that writes, or [for whoever asks](SqliteOptions::inline). It runs inside
 //!   `BEGIN IMMEDIATE … COMMIT` together with whatever else is waiting, and is acknowledged once that is committed: many
@@ -67,8 +67,8 @@ use std::{
 use abiding::{
     Error, ErrorKind, Found, Record, Result, Store, StoreKey, SubjectKey, Timestamp,
     store::{
-        Capabilities, Change, Committed, Created, Deleted, Expect, Farewell, Leave, Scan, Subjects,
-        Sweep, Swept, Touched,
+        Capabilities, Census, Change, Committed, Created, Deleted, Expect, Farewell, Leave,
+        Outline, Question, Scan, Subjects, Survey, Sweep, Swept, Touched,
     },
 };
 use rusqlite::Connection;
@@ -342,6 +342,22 @@ impl Subjects for SqliteStore {
         self.write("end the sessions of a subject", end).await
     }
 }
+
+impl Survey for SqliteStore {
+    async fn survey(&self, question: &Question, now: Timestamp) -> Result<Census> {
+        let mut census = Census::begin(question);
+        let mut from = Some(i64::MIN);
+        while let Some(id) = from {
+            let meet = |outline: &Outline| census.meet(question, outline, now);
+            from = self.read("survey", |conn| rows::outlines(conn, id, OUTLINES, meet))?;
+            patience::give_way().await;
+        }
+        Ok(census)
+    }
+}
+
+/// How many rows a survey looks at at a stretch, of which it reads but the beginning.
+const OUTLINES: usize = 512;
 
 /// How many rows a walk reads at a stretch.
 const PAGE: usize = 128;

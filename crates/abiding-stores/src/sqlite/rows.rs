@@ -2,7 +2,7 @@
 //!
 //! Used inside a transaction by the writes, and on its own by a read. Knows nothing of threads.
 
-use abiding::{Found, Record, StoreKey, SubjectKey, Timestamp, Version};
+use abiding::{Found, Record, StoreKey, SubjectKey, Timestamp, Version, store::Outline};
 use rusqlite::{Connection, Row as Columns, Rows, types::ValueRef};
 
 use super::{
@@ -134,6 +134,30 @@ pub(super) fn page(
     let mut statement = conn.prepare_cached(statement)?;
     let mut rows = statement.query((from, i64::try_from(limit).unwrap_or(i64::MAX)))?;
     collect(&mut rows)
+}
+
+/// What counts of up to `limit` rows from the number `from` on, if they are sessions. Answers where the next ones begin.
+pub(super) fn outlines(
+    conn: &Connection,
+    from: i64,
+    limit: usize,
+    mut meet: impl FnMut(&Outline),
+) -> Result<Option<i64>, Failure> {
+    let mut statement = conn.prepare_cached(OUTLINES)?;
+    let mut rows = statement.query((from, i64::try_from(limit).unwrap_or(i64::MAX)))?;
+    let (mut looked_at, mut last) = (0, from);
+    while let Some(columns) = rows.next()? {
+        looked_at += 1;
+        last = columns.get(0)?;
+        if columns.get::<_, i64>(1)? == RECORD {
+            let stamp = |at| columns.get(at).map(Timestamp::from_millis);
+            let size = u64::try_from(columns.get::<_, i64>(6)?).unwrap_or(0);
+            let (ends, created, seen) = (stamp(2)?, stamp(3)?, stamp(4)?);
+            meet(&Outline::new(created, seen, ends, columns.get(5)?, size));
+        }
+    }
+    let is_over = looked_at < limit;
+    Ok(last.checked_add(1).filter(|_| !is_over))
 }
 
 /// The living sessions of a subject, the most recently seen first.
@@ -298,6 +322,9 @@ pub(super) const PAGE: &str = select!("id > ?1 ORDER BY id LIMIT ?2");
 const FIRST_PAGE: &str = select!("id >= ?1 ORDER BY id LIMIT ?2");
 pub(super) const OF_SUBJECT: &str =
     select!("subject = ?1 AND kind = 0 AND ends > ?2 ORDER BY seen DESC, id");
+/// The length of a payload stands before it, so it is not read for that.
+const OUTLINES: &str = "SELECT id, kind, ends, created, seen, subject IS NOT NULL, length(payload) \
+     FROM abiding_sessions WHERE id >= ?1 ORDER BY id LIMIT ?2";
 const INSERT: &str = "INSERT INTO abiding_sessions (id, key, kind, ends, sweep_at, created, seen, idle_deadline, \
      absolute_deadline, version, subject, payload) VALUES (?1, ?2, 0, ?3, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
      ON CONFLICT (id) DO NOTHING";

@@ -25,5 +25,10 @@ pub(crate) fn url_options(url: &StoreUrl) -> Result<SqliteOptions> {
 
 pub(crate) async fn open_url(url: &StoreUrl) -> Result<AnyStore> {
     let store = url_options(url)?.open()?;
-    Ok(AnyStore::of(store).scan().subjects().sweep().build())
+    Ok(AnyStore::of(store)
+        .scan()
+        .subjects()
+        .survey()
+        .sweep()
+        .build())
 }

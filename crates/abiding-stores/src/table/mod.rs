@@ -9,9 +9,11 @@ mod name;
 mod outage;
 mod questions;
 mod rows;
+mod survey;
 
 pub(crate) use lanes::{Lane, Lanes};
 pub(crate) use name::TableName;
 pub(crate) use outage::Outages;
 pub(crate) use questions::{Again, Arrived, Questions, Reached, Tries};
 pub(crate) use rows::{ALIAS, COLUMNS, HOPS, RECORD, Row, SNAPSHOT, Stored, Way};
+pub(crate) use survey::{census, question};

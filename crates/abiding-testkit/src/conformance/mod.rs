@@ -15,6 +15,7 @@ pub mod race;
 pub mod rotate;
 pub mod scan;
 pub mod subjects;
+pub mod survey;
 pub mod sweep;
 pub mod touch;
 pub mod watch;
@@ -30,7 +31,7 @@ pub mod watch;
 /// # mod tests {
 /// abiding_testkit::conformance! {
 ///     store: abiding::MemoryStore::new(),
-///     powers: [scan, subjects, sweep, watch],
+///     powers: [scan, subjects, survey, sweep, watch],
 ///     block_on: abiding_testkit::block_on,
 /// }
 /// # }
@@ -256,6 +257,18 @@ macro_rules! promises {
             ]
         }
     };
+    (survey, [$($with:tt)+], $arguments:tt) => {
+        $($with)+! {
+            survey, $arguments,
+            [
+                survey_counts_the_living_records_that_are_meant
+                survey_counts_no_ended_records_aliases_and_snapshots
+                survey_sorts_by_idle_time_and_size
+                survey_counts_as_a_record_is_now
+            ],
+            []
+        }
+    };
     (sweep, [$($with:tt)+], $arguments:tt) => {
         $($with)+! {
             sweep, $arguments,
@@ -315,6 +328,7 @@ mod tests {
             include_str!("rotate.rs"),
             include_str!("scan.rs"),
             include_str!("subjects.rs"),
+            include_str!("survey.rs"),
             include_str!("sweep.rs"),
             include_str!("touch.rs"),
             include_str!("watch.rs"),

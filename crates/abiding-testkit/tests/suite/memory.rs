@@ -2,5 +2,5 @@
 
 abiding_testkit::conformance! {
     store: abiding::MemoryStore::new(),
-    powers: [scan, subjects, sweep, watch],
+    powers: [scan, subjects, survey, sweep, watch],
 }

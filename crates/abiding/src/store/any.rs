@@ -6,10 +6,10 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    Capabilities, Change, Committed, Created, Cursor, Deleted, DynStore, DynSubjects, DynSweep,
-    DynWatch, Expect, Farewell, Leave, Page, Scan, Store, Subjects, Sweep, Swept, Touched, Walk,
-    Watch, Watching,
-    erased::{DynScan, DynWalk},
+    Capabilities, Census, Change, Committed, Created, Cursor, Deleted, DynStore, DynSubjects,
+    DynSweep, DynWatch, Expect, Farewell, Leave, Page, Question, Scan, Store, Subjects, Survey,
+    Sweep, Swept, Touched, Walk, Watch, Watching,
+    erased::{DynScan, DynSurvey, DynWalk},
 };
 use crate::{
     clock::Timestamp,
@@ -35,6 +35,7 @@ pub struct AnyStore {
     store: Arc<dyn DynStore>,
     scan: Option<Arc<dyn DynScan>>,
     subjects: Option<Arc<dyn DynSubjects>>,
+    survey: Option<Arc<dyn DynSurvey>>,
     sweep: Option<Arc<dyn DynSweep>>,
     walk: Option<Arc<dyn DynWalk>>,
     watch: Option<Arc<dyn DynWatch>>,
@@ -48,6 +49,8 @@ pub struct Powers {
     pub scan: bool,
     /// The records of a subject can be found and ended: [`Subjects`].
     pub subjects: bool,
+    /// Sessions are counted where they lie: [`Survey`].
+    pub survey: bool,
     /// What ended by itself can be removed: [`Sweep`].
     pub sweep: bool,
     /// All living records can be walked over, if in no order: [`Walk`]. Whoever has `scan` has this.
@@ -57,15 +60,22 @@ pub struct Powers {
 }
 
 impl Powers {
-    /// These powers, each there or not, without [`Watch`].
+    /// These powers, each there or not, without [`Survey`] and [`Watch`].
     pub const fn new(scan: bool, subjects: bool, sweep: bool) -> Self {
         Self {
             scan,
             subjects,
+            survey: false,
             sweep,
             walk: scan,
             watch: false,
         }
+    }
+
+    /// These and [`Survey`].
+    pub const fn and_survey(mut self) -> Self {
+        self.survey = true;
+        self
     }
 
     /// These and [`Walk`].
@@ -84,6 +94,7 @@ impl AnyStore {
                 store: Arc::clone(&store) as _,
                 scan: None,
                 subjects: None,
+                survey: None,
                 sweep: None,
                 walk: None,
                 watch: None,
@@ -97,6 +108,7 @@ impl AnyStore {
         Powers {
             scan: self.scan.is_some(),
             subjects: self.subjects.is_some(),
+            survey: self.survey.is_some(),
             sweep: self.sweep.is_some(),
             walk: self.scan.is_some() || self.walk.is_some(),
             watch: self.watch.is_some(),
@@ -142,6 +154,15 @@ impl<S: Store> AnyStoreBuilder<S> {
         S: Subjects,
     {
         self.any.subjects = Some(Arc::clone(&self.store) as _);
+        self
+    }
+
+    /// It counts sessions where they lie.
+    pub fn survey(mut self) -> Self
+    where
+        S: Survey,
+    {
+        self.any.survey = Some(Arc::clone(&self.store) as _);
         self
     }
 
@@ -259,6 +280,15 @@ impl Scan for AnyStore {
         match &self.scan {
             Some(store) => store.scan(after, limit, now).await,
             None => Err(self.lacking("scan", "cannot be walked over")),
+        }
+    }
+}
+
+impl Survey for AnyStore {
+    async fn survey(&self, question: &Question, now: Timestamp) -> Result<Census> {
+        match &self.survey {
+            Some(store) => store.survey(question, now).await,
+            None => Err(self.lacking("survey", "does not count its sessions")),
         }
     }
 }

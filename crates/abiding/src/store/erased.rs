@@ -4,8 +4,8 @@
 use std::{future::Future, pin::Pin};
 
 use super::{
-    Capabilities, Change, Committed, Created, Cursor, Deleted, Expect, Farewell, Leave, Page, Scan,
-    Store, Subjects, Sweep, Swept, Touched, Walk, Watch, Watching,
+    Capabilities, Census, Change, Committed, Created, Cursor, Deleted, Expect, Farewell, Leave,
+    Page, Question, Scan, Store, Subjects, Survey, Sweep, Swept, Touched, Walk, Watch, Watching,
 };
 use crate::{
     clock::Timestamp,
@@ -141,6 +141,16 @@ impl<S: Scan> DynScan for S {
         now: Timestamp,
     ) -> Boxed<'a, Vec<Found>> {
         Box::pin(Scan::scan(self, after, limit, now))
+    }
+}
+
+pub(super) trait DynSurvey: Send + Sync + 'static {
+    fn survey<'a>(&'a self, question: &'a Question, now: Timestamp) -> Boxed<'a, Census>;
+}
+
+impl<S: Survey> DynSurvey for S {
+    fn survey<'a>(&'a self, question: &'a Question, now: Timestamp) -> Boxed<'a, Census> {
+        Box::pin(Survey::survey(self, question, now))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sessions in the memory of one process: for tests, for development, and for a single process that
 //! may forget.
 //!
-//! Capabilities: in process (records are not sealed) · sweep · scan · subjects · watch · not durable ·
+//! Capabilities: in process (records are not sealed) · sweep · scan · subjects · survey · watch · not durable ·
 //! not shared. Nothing is evicted. The end of the process ends every session; no operation awaits, so
 //! there is no moment at which one can be cut in half.
 
@@ -16,8 +16,8 @@ use std::{
 };
 
 use super::{
-    Announcer, Capabilities, Change, Committed, Created, Deleted, Expect, Farewell, Leave, Scan,
-    Store, Subjects, Sweep, Swept, Touched, Watch, Watching,
+    Announcer, Capabilities, Census, Change, Committed, Created, Deleted, Expect, Farewell, Leave,
+    Outline, Question, Scan, Store, Subjects, Survey, Sweep, Swept, Touched, Watch, Watching,
 };
 use crate::{
     clock::Timestamp,
@@ -478,6 +478,20 @@ impl Scan for MemoryStore {
             }
         }
         Ok(page)
+    }
+}
+
+impl Survey for MemoryStore {
+    async fn survey(&self, question: &Question, now: Timestamp) -> Result<Census> {
+        let mut census = Census::begin(question);
+        for shard in &self.shards {
+            for row in lock(shard).values() {
+                if let Row::Record(record) = row {
+                    census.meet(question, &Outline::of(record), now);
+                }
+            }
+        }
+        Ok(census)
     }
 }
 

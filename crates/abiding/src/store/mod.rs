@@ -7,7 +7,8 @@
 //!
 //! There is no upsert. A record comes into being by [`create`](Store::create) under a fresh random
 //! key, or by [`rotate`](Store::rotate) out of a living one; nothing else can, so nothing that ended
-//! returns. Optional powers are traits of their own: [`Scan`], [`Subjects`], [`Sweep`], [`Walk`], [`Watch`].
+//! returns. Optional powers are traits of their own: [`Scan`], [`Subjects`], [`Survey`], [`Sweep`],
+//! [`Walk`], [`Watch`].
 
 mod any;
 mod change;
@@ -17,6 +18,7 @@ mod farewell;
 pub mod flask_session;
 mod memory;
 pub mod sample;
+mod survey;
 mod walk;
 mod watch;
 
@@ -28,6 +30,7 @@ pub(crate) use change::{MetaEdit, PLAIN, SIZE_LIMIT, Sealer};
 pub(crate) use erased::{DynStore, DynSubjects, DynSweep, DynWatch};
 pub use farewell::Farewell;
 pub use memory::MemoryStore;
+pub use survey::{Census, Outline, Question, Steps, Survey};
 pub use walk::{Cursor, Page, Walk};
 pub use watch::{Announcer, Watch, Watching};
 
@@ -364,6 +367,16 @@ impl<S: Store> Store for Arc<S> {
 impl<S: Sweep> Sweep for Arc<S> {
     fn sweep(&self, now: Timestamp, limit: usize) -> impl Future<Output = Result<Swept>> + Send {
         (**self).sweep(now, limit)
+    }
+}
+
+impl<S: Survey> Survey for Arc<S> {
+    fn survey(
+        &self,
+        question: &Question,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Census>> + Send {
+        (**self).survey(question, now)
     }
 }
 

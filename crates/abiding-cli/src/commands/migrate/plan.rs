@@ -1,5 +1,9 @@
 //! `abiding migrate plan`: opens both places, counts, and says what is to be done. Nothing moves.
 
+use abiding::{
+    Timestamp,
+    store::{Question, Survey},
+};
 use serde::Serialize;
 
 use super::{
@@ -9,7 +13,7 @@ use super::{
 use crate::{
     exit::{Exit, Failure},
     output::Output,
-    place::{self, PAGE},
+    place::{self, PAGE, Place},
 };
 
 /// Count what is there, and say what would be done; nothing moves, but a new place of ours is made ready
@@ -35,21 +39,11 @@ impl Args {
             let ends = self.ends.open().await?;
             let mut journal = self.journal.open(&ends.route)?;
             let now = ends.now.instant();
-            let (mut sessions, mut bytes, mut unreadable, mut next) = (0, 0, 0, None);
-            loop {
-                let page = ends.from.page(next.as_ref(), PAGE, now).await?;
-                sessions += page.found.len() as u64;
-                unreadable += page.unreadable as u64;
-                bytes += page
-                    .found
-                    .iter()
-                    .map(|found| found.record.payload.len() as u64)
-                    .sum::<u64>();
-                next = page.next;
-                if next.is_none() {
-                    break;
-                }
-            }
+            let Sum {
+                sessions,
+                bytes,
+                unreadable,
+            } = Sum::of(&ends.from, now).await?;
             journal.total = Some(sessions + unreadable);
             self.journal.keep(&journal)?;
             let route = &ends.route;
@@ -77,6 +71,40 @@ impl Args {
                 Exit::Fine
             })
         })
+    }
+}
+
+/// How much is there.
+#[derive(Default)]
+struct Sum {
+    sessions: u64,
+    bytes: u64,
+    unreadable: u64,
+}
+
+impl Sum {
+    async fn of(place: &Place, now: Timestamp) -> Result<Self, Failure> {
+        if place.counts() {
+            let question = Question::all().sorted(vec![], vec![]);
+            let census = place.store.survey(&question, now).await?;
+            return Ok(Self {
+                sessions: census.sessions,
+                bytes: census.bytes,
+                unreadable: census.unreadable,
+            });
+        }
+        let (mut sum, mut next) = (Self::default(), None);
+        loop {
+            let page = place.page(next.as_ref(), PAGE, now).await?;
+            sum.sessions += page.found.len() as u64;
+            sum.unreadable += page.unreadable as u64;
+            let lengths = page.found.iter().map(|found| found.record.payload.len());
+            sum.bytes += lengths.sum::<usize>() as u64;
+            next = page.next;
+            if next.is_none() {
+                return Ok(sum);
+            }
+        }
     }
 }
 

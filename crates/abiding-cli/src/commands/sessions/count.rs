@@ -1,5 +1,6 @@
 //! `abiding sessions count`: how many there are.
 
+use abiding::{Timestamp, inspect::Inspector, store::Survey};
 use serde_json::json;
 
 use super::select::{Select, Walk, inspector};
@@ -7,7 +8,7 @@ use crate::{
     exit::{Exit, Failure},
     moment::Now,
     output::Output,
-    place::{PlaceArgs, run},
+    place::{Place, PlaceArgs, run},
     secrets::KeyArgs,
 };
 
@@ -33,21 +34,33 @@ impl Args {
         let (now, inspector) = (self.now.instant(), inspector(&self.keys)?);
         run(async {
             let place = self.place.open().await?;
-            let mut walk = Walk::new(&place, &self.select, inspector.as_ref(), now)?;
-            let mut count = 0_u64;
-            walk.each(|_| count += 1).await?;
+            let (count, unreadable) = self.count(&place, inspector.as_ref(), now).await?;
             if output.is_json() {
-                output.object(&json!({"sessions": count, "unreadable": walk.unreadable}))?;
+                output.object(&json!({"sessions": count, "unreadable": unreadable}))?;
             } else {
                 output.line(count.to_string())?;
             }
-            if walk.unreadable > 0 {
-                output.note(format!(
-                    "left out, since they cannot be read: {}",
-                    walk.unreadable
-                ));
+            if unreadable > 0 {
+                output.note(format!("left out, since they cannot be read: {unreadable}"));
             }
             Ok(Exit::Fine)
         })
+    }
+
+    /// How many there are, and how many more cannot be read.
+    async fn count(
+        &self,
+        place: &Place,
+        inspector: Option<&Inspector>,
+        now: Timestamp,
+    ) -> Result<(u64, u64), Failure> {
+        if let (true, Some(question)) = (place.counts(), self.select.question(now)) {
+            let census = place.store.survey(&question, now).await?;
+            return Ok((census.sessions, census.unreadable));
+        }
+        let mut walk = Walk::new(place, &self.select, inspector, now)?;
+        let mut count = 0;
+        walk.each(|_| count += 1).await?;
+        Ok((count, walk.unreadable as u64))
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::HashSet, time::Duration};
 use abiding::{
     Found, Timestamp,
     inspect::{Content, Inspector},
-    store::{Cursor, Subjects},
+    store::{Cursor, Question, Subjects},
 };
 
 use crate::{
@@ -61,6 +61,27 @@ impl Select {
             self.idle_for,
             self.ends_within,
         ]
+    }
+
+    /// The same as a question to a store that counts by itself; none where it cannot tell whose a session is.
+    pub(super) fn question(&self, now: Timestamp) -> Option<Question> {
+        if self.subject.is_some() {
+            return None;
+        }
+        let mut question = Question::all();
+        if let Some(least) = self.older_than {
+            question.created_by = now.before(least);
+        }
+        if let Some(most) = self.younger_than {
+            question.created_from = now.before(most);
+        }
+        if let Some(least) = self.idle_for {
+            question.seen_by = now.before(least);
+        }
+        if let Some(most) = self.ends_within {
+            question.ends_by = now.after(most);
+        }
+        Some(question)
     }
 
     fn admits(&self, found: &Found, now: Timestamp) -> bool {

@@ -2,18 +2,22 @@
 
 use std::time::Duration;
 
-use abiding::Timestamp;
+use abiding::{
+    Timestamp,
+    inspect::Inspector,
+    store::{Census, Outline, Question, Survey},
+};
 use serde_json::json;
 
 use super::{
     row,
-    select::{Met, Select, Walk, inspector},
+    select::{Select, Walk, inspector},
 };
 use crate::{
     exit::{Exit, Failure},
     moment::{Now, length},
     output::{Output, Table, Tone},
-    place::{PlaceArgs, run},
+    place::{Place, PlaceArgs, run},
     secrets::KeyArgs,
 };
 
@@ -39,95 +43,94 @@ impl Args {
         let (now, inspector) = (self.now.instant(), inspector(&self.keys)?);
         run(async {
             let place = self.place.open().await?;
-            let mut walk = Walk::new(&place, &self.select, inspector.as_ref(), now)?;
-            // Flask-Session's records say it themselves.
-            walk.opens = place.is_flask();
-            let mut stats = Stats::default();
-            walk.each(|met| stats.add(&met, now)).await?;
-            stats.print(output, now)?;
-            if walk.unreadable > 0 {
+            let census = self.census(&place, inspector.as_ref(), now).await?;
+            print(&census, output, now)?;
+            if census.unreadable > 0 {
                 output.note(format!(
                     "left out, since they cannot be read: {}",
-                    walk.unreadable
+                    census.unreadable
                 ));
             }
             Ok(Exit::Fine)
         })
     }
+
+    async fn census(
+        &self,
+        place: &Place,
+        inspector: Option<&Inspector>,
+        now: Timestamp,
+    ) -> Result<Census, Failure> {
+        let sorted = |question: Question| {
+            let idle = IDLE.map(|(seconds, _)| Duration::from_secs(seconds));
+            question.sorted(idle.into(), SIZE.map(|(bytes, _)| bytes).into())
+        };
+        if let (true, Some(question)) = (place.counts(), self.select.question(now)) {
+            return Ok(place.store.survey(&sorted(question), now).await?);
+        }
+        // The walk meets none that are not meant.
+        let question = sorted(Question::all());
+        let mut walk = Walk::new(place, &self.select, inspector, now)?;
+        // Flask-Session's records say it themselves.
+        walk.opens = place.is_flask();
+        let mut census = Census::begin(&question);
+        walk.each(|met| {
+            let mut outline = Outline::of(&met.found.record);
+            outline.has_subject = row::subject(&met).is_some();
+            census.meet(&question, &outline, now);
+        })
+        .await?;
+        census.unreadable = walk.unreadable as u64;
+        Ok(census)
+    }
 }
 
-#[derive(Debug, Default)]
-struct Stats {
-    sessions: u64,
-    signed_in: u64,
-    bytes: u64,
-    largest: usize,
-    oldest: Option<Timestamp>,
-    idle: [u64; IDLE.len() + 1],
-    size: [u64; SIZE.len() + 1],
-}
-
-impl Stats {
-    fn add(&mut self, met: &Met, now: Timestamp) {
-        let record = &met.found.record;
-        self.sessions += 1;
-        self.signed_in += u64::from(row::subject(met).is_some());
-        self.bytes += record.payload.len() as u64;
-        self.largest = self.largest.max(record.payload.len());
-        self.oldest = Some(
-            self.oldest
-                .map_or(record.created, |oldest| oldest.min(record.created)),
-        );
-        let idle = now.since(record.seen).as_secs();
-        self.idle[IDLE.partition_point(|(most, _)| *most <= idle)] += 1;
-        let size = record.payload.len() as u64;
-        self.size[SIZE.partition_point(|(most, _)| *most <= size)] += 1;
+fn print(census: &Census, output: &mut Output, now: Timestamp) -> Result<(), Failure> {
+    let age = census
+        .oldest
+        .map_or(Duration::ZERO, |oldest| now.since(oldest));
+    let mean = census.bytes.checked_div(census.sessions).unwrap_or(0);
+    if output.is_json() {
+        let told = |names: Vec<&str>, counts: &[u64]| -> Vec<_> {
+            names
+                .into_iter()
+                .zip(counts)
+                .map(|(name, count)| json!({"up_to": name, "sessions": count}))
+                .collect()
+        };
+        return output.object(&json!({
+            "sessions": census.sessions,
+            "signed_in": census.with_subject,
+            "bytes": census.bytes,
+            "mean_bytes": mean,
+            "largest_bytes": census.largest,
+            "oldest_seconds": age.as_secs(),
+            "idle": told(names(&IDLE), &census.idle),
+            "size": told(names(&SIZE), &census.size),
+        }));
     }
-
-    fn print(&self, output: &mut Output, now: Timestamp) -> Result<(), Failure> {
-        let age = self
-            .oldest
-            .map_or(Duration::ZERO, |oldest| now.since(oldest));
-        let mean = self.bytes.checked_div(self.sessions).unwrap_or(0);
-        if output.is_json() {
-            let told = |names: Vec<&str>, counts: &[u64]| -> Vec<_> {
-                names
-                    .into_iter()
-                    .zip(counts)
-                    .map(|(name, count)| json!({"up_to": name, "sessions": count}))
-                    .collect()
-            };
-            return output.object(&json!({
-                "sessions": self.sessions,
-                "signed_in": self.signed_in,
-                "bytes": self.bytes,
-                "mean_bytes": mean,
-                "largest_bytes": self.largest,
-                "oldest_seconds": age.as_secs(),
-                "idle": told(names(&IDLE), &self.idle),
-                "size": told(names(&SIZE), &self.size),
-            }));
-        }
-        let mut table = Table::new(&["SESSIONS", &self.sessions.to_string()]);
-        for (name, value) in [
-            ("signed in", self.signed_in.to_string()),
-            (
-                "in all",
-                row::bytes(usize::try_from(self.bytes).unwrap_or(usize::MAX)),
-            ),
-            (
-                "on average",
-                row::bytes(usize::try_from(mean).unwrap_or(usize::MAX)),
-            ),
-            ("the largest", row::bytes(self.largest)),
-            ("the oldest", length(age)),
-        ] {
-            table.row([(Tone::Quiet, name.to_owned()), (Tone::Plain, value)]);
-        }
-        table.print(output)?;
-        histogram(output, "NOT USED FOR", &names(&IDLE), &self.idle)?;
-        histogram(output, "SIZE", &names(&SIZE), &self.size)
+    let mut table = Table::new(&["SESSIONS", &census.sessions.to_string()]);
+    for (name, value) in [
+        ("signed in", census.with_subject.to_string()),
+        (
+            "in all",
+            row::bytes(usize::try_from(census.bytes).unwrap_or(usize::MAX)),
+        ),
+        (
+            "on average",
+            row::bytes(usize::try_from(mean).unwrap_or(usize::MAX)),
+        ),
+        (
+            "the largest",
+            row::bytes(usize::try_from(census.largest).unwrap_or(usize::MAX)),
+        ),
+        ("the oldest", length(age)),
+    ] {
+        table.row([(Tone::Quiet, name.to_owned()), (Tone::Plain, value)]);
     }
+    table.print(output)?;
+    histogram(output, "NOT USED FOR", &names(&IDLE), &census.idle)?;
+    histogram(output, "SIZE", &names(&SIZE), &census.size)
 }
 
 fn histogram(
