@@ -78,7 +78,7 @@ mod sqlite {
 
     abiding_testkit::conformance! {
         store: options().open().unwrap(),
-        powers: [scan, subjects, survey, sweep],
+        powers: [bulk, scan, subjects, survey, sweep],
         block_on: in_scratch,
     }
 
@@ -87,7 +87,7 @@ mod sqlite {
 
         abiding_testkit::conformance! {
             store: options().inline().open().unwrap(),
-            powers: [scan, subjects, survey, sweep],
+            powers: [bulk, scan, subjects, survey, sweep],
             block_on: in_scratch,
         }
     }
@@ -129,7 +129,7 @@ mod mysql {
 
     abiding_testkit::conformance! {
         store: match store() { Some(store) => store, None => return },
-        powers: [scan, subjects, survey, sweep],
+        powers: [bulk, scan, subjects, survey, sweep],
         block_on: on_runtime,
     }
 }
@@ -185,7 +185,7 @@ mod postgres {
 
     abiding_testkit::conformance! {
         store: match stores() { Some(stores) => Arc::clone(&stores.silent), None => return },
-        powers: [scan, subjects, survey, sweep],
+        powers: [bulk, scan, subjects, survey, sweep],
         block_on: on_runtime,
     }
 
@@ -194,7 +194,7 @@ mod postgres {
 
         abiding_testkit::conformance! {
             store: match stores() { Some(stores) => Arc::clone(&stores.announcing), None => return },
-            powers: [scan, subjects, survey, sweep, watch],
+            powers: [bulk, scan, subjects, survey, sweep, watch],
             block_on: on_runtime,
         }
     }
@@ -223,7 +223,7 @@ mod redis {
             let Some(store) = store().await else { return };
             store
         },
-        powers: [subjects, survey, sweep],
+        powers: [bulk, subjects, survey, sweep],
         block_on: |test| RUNTIME.block_on(test),
     }
 }
@@ -252,7 +252,7 @@ mod redis_cluster {
             let Some(store) = store().await else { return };
             store
         },
-        powers: [subjects, survey, sweep],
+        powers: [bulk, subjects, survey, sweep],
         block_on: |test| RUNTIME.block_on(test),
     }
 }

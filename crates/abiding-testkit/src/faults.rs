@@ -28,8 +28,8 @@ use std::{
 use abiding::{
     Error, ErrorKind, Found, Record, Result, Store, StoreKey, SubjectKey, Timestamp,
     store::{
-        Capabilities, Change, Committed, Created, Deleted, Expect, Farewell, Leave, Scan, Subjects,
-        Sweep, Swept, Touched,
+        Bulk, Capabilities, Change, Committed, Created, Deleted, Expect, Farewell, Leave, Scan,
+        Subjects, Sweep, Swept, Touched,
     },
 };
 
@@ -304,6 +304,27 @@ impl<S: Sweep> Sweep for Faulty<S> {
     async fn sweep(&self, now: Timestamp, limit: usize) -> Result<Swept> {
         let effect = self.store().sweep(now, limit);
         self.call(Operation::Sweep, "sweep", effect).await
+    }
+}
+
+/// Each is one call, of what it is many of.
+impl<S: Bulk> Bulk for Faulty<S> {
+    async fn create_all(
+        &self,
+        records: Vec<(StoreKey, Record)>,
+        now: Timestamp,
+    ) -> Result<Vec<Created>> {
+        let effect = self.store().create_all(records, now);
+        self.call(Operation::Create, "create_all", effect).await
+    }
+
+    async fn replace_all(
+        &self,
+        records: Vec<(Found, Record)>,
+        now: Timestamp,
+    ) -> Result<Vec<bool>> {
+        let effect = self.store().replace_all(records, now);
+        self.call(Operation::Commit, "replace_all", effect).await
     }
 }
 

@@ -209,6 +209,9 @@ fn promises(powers: Powers) -> Vec<Promise> {
     ] {
         all.extend(part);
     }
+    if powers.bulk {
+        all.extend(abiding_testkit::promises!(bulk, [trials], []));
+    }
     if powers.scan {
         all.extend(abiding_testkit::promises!(scan, [trials], []));
     }

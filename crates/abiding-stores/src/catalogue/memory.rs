@@ -29,7 +29,7 @@ pub(crate) const KIND: Kind = Kind {
         survives: "nothing",
         evicts: Claim::Never,
         sealed: false,
-        powers: Powers::new(true, true, true).and_survey(),
+        powers: Powers::new(true, true, true).and_bulk().and_survey(),
         watch: Claim::Always,
         trips: "none",
     },
@@ -38,6 +38,7 @@ pub(crate) const KIND: Kind = Kind {
             AnyStore::of(MemoryStore::new())
                 .scan()
                 .subjects()
+                .bulk()
                 .survey()
                 .sweep()
                 .watch()

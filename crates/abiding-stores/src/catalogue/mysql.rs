@@ -50,7 +50,7 @@ pub(crate) const KIND: Kind = Kind {
         survives: "a crash of the server and power loss, unless its `innodb_flush_log_at_trx_commit` says less",
         evicts: Claim::Never,
         sealed: true,
-        powers: Powers::new(true, true, true).and_survey(),
+        powers: Powers::new(true, true, true).and_bulk().and_survey(),
         watch: Claim::Never,
         trips: "read 1, read then write 2, write alone 1 or 2, new 1, sign-in 1 after a read",
     },

@@ -84,7 +84,7 @@ pub(crate) const KIND: Kind = Kind {
         survives: "a crash of the server and power loss; less with `durability=lazy` or `unlogged`",
         evicts: Claim::Never,
         sealed: true,
-        powers: Powers::new(true, true, true).and_survey(),
+        powers: Powers::new(true, true, true).and_bulk().and_survey(),
         watch: Claim::AsConfigured,
         trips: "read 1, read then write 2, write alone 1 or 2, new 1, sign-in 1 after a read",
     },

@@ -110,7 +110,10 @@ pub(crate) const KIND: Kind = Kind {
         survives: "what the server's does: all with `appendfsync always`, a failover with `replicas=1`, else a crash loses seconds",
         evicts: Claim::AsConfigured,
         sealed: true,
-        powers: Powers::new(false, true, true).and_survey().and_walk(),
+        powers: Powers::new(false, true, true)
+            .and_bulk()
+            .and_survey()
+            .and_walk(),
         watch: Claim::Never,
         trips: "read 1, read then write 2, write alone 1 or 2, new 1, sign-in 1 after a read (3 on a Cluster)",
     },

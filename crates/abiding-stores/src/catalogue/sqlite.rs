@@ -43,7 +43,7 @@ pub(crate) const KIND: Kind = Kind {
         survives: "power loss; `kill -9` alone with `durability=process`",
         evicts: Claim::Never,
         sealed: true,
-        powers: Powers::new(true, true, true).and_survey(),
+        powers: Powers::new(true, true, true).and_bulk().and_survey(),
         watch: Claim::Never,
         trips: "none: calls of this process",
     },

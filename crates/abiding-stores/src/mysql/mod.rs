@@ -1,7 +1,7 @@
 //! Sessions in a table of MariaDB or MySQL, which any number of machines share.
 //!
-//! Capabilities: durable, as far as the server is · shared · sweep · scan · subjects · survey · records are sealed · nothing
-//! is evicted.
+//! Capabilities: durable, as far as the server is · shared · sweep · scan · subjects · survey · bulk · records are sealed
+//! · nothing is evicted.
 //!
 //! - **Servers**: MariaDB 10.6 or later, MySQL 8.0 or later, with InnoDB. Every release is tested against MariaDB
 //!   10.11; Oracle's MySQL is written for by its documentation, and not tested.
@@ -48,6 +48,7 @@
 //! # }
 //! ```
 
+mod bulk;
 mod checkup;
 mod errand;
 mod failure;

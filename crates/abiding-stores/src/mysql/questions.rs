@@ -146,7 +146,7 @@ impl Questions for Errand<'_> {
 }
 
 /// The values of a record in a new row.
-fn of_new(key: &StoreKey, record: &Record) -> Vec<Value> {
+pub(super) fn of_new(key: &StoreKey, record: &Record) -> Vec<Value> {
     let mut all = vec![key_value(key)];
     all.extend(values(record));
     all.push(stamp(record.deadline()));
@@ -154,7 +154,7 @@ fn of_new(key: &StoreKey, record: &Record) -> Vec<Value> {
 }
 
 /// The values of a record in the place of another one.
-fn of_change(old: &Found, new: &Record) -> Vec<Value> {
+pub(super) fn of_change(old: &Found, new: &Record) -> Vec<Value> {
     let mut all = vec![stamp(new.deadline())];
     all.extend(values(new));
     all.extend(as_read(old));

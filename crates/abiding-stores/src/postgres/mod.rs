@@ -1,6 +1,6 @@
 //! Sessions in a table of PostgreSQL, which any number of machines share.
 //!
-//! Capabilities: durable (unless the table is `UNLOGGED`) · shared · sweep · scan · subjects · survey · watch, where
+//! Capabilities: durable (unless the table is `UNLOGGED`) · shared · sweep · scan · subjects · survey · bulk · watch, where
 //! [`PostgresOptions::announce`] says so · records are sealed · nothing is evicted.
 //!
 //! - **A write** is one statement, which is a transaction of its own and is acknowledged once it is
@@ -40,6 +40,7 @@
 //! # }
 //! ```
 
+mod bulk;
 mod checkup;
 mod connection;
 mod errand;

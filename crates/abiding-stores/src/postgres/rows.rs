@@ -125,6 +125,11 @@ pub(super) fn subject(record: &Record) -> Option<&[u8]> {
         .map(|subject| subject.as_bytes().as_slice())
 }
 
+/// A key, as it lies in a column.
+pub(super) fn key(bytes: &[u8]) -> Result<StoreKey, Failure> {
+    exactly(bytes).map(StoreKey::from_bytes)
+}
+
 fn exactly<const N: usize>(bytes: &[u8]) -> Result<[u8; N], Failure> {
     bytes
         .try_into()

@@ -14,7 +14,9 @@ pub(super) struct Texts {
     pub(super) find: String,
     pub(super) follow: String,
     pub(super) create: String,
+    pub(super) create_all: String,
     pub(super) replace: String,
+    pub(super) replace_all: String,
     pub(super) touch: String,
     pub(super) rotate: String,
     pub(super) delete: String,
@@ -31,7 +33,9 @@ pub(super) struct Statements {
     pub(super) find: Statement,
     pub(super) follow: Statement,
     pub(super) create: Statement,
+    pub(super) create_all: Statement,
     pub(super) replace: Statement,
+    pub(super) replace_all: Statement,
     pub(super) touch: Statement,
     pub(super) rotate: Statement,
     pub(super) delete: Statement,
@@ -60,7 +64,9 @@ impl Texts {
             find: for_table(FIND),
             follow: for_table(FOLLOW),
             create: for_table(CREATE),
+            create_all: for_table(CREATE_ALL),
             replace: for_table(REPLACE),
+            replace_all: for_table(REPLACE_ALL),
             touch: for_table(TOUCH),
             rotate: for_table(ROTATE),
             delete: for_table(DELETE),
@@ -103,11 +109,31 @@ impl Texts {
         ]
         .concat();
         let bidden = [&changed[..], &[Type::BYTEA_ARRAY]].concat();
+        let many = &[
+            Type::BYTEA_ARRAY,
+            Type::INT8_ARRAY,
+            Type::INT8_ARRAY,
+            Type::INT8_ARRAY,
+            Type::INT8_ARRAY,
+            Type::INT8_ARRAY,
+            Type::INT8_ARRAY,
+            Type::BYTEA_ARRAY,
+            Type::BYTEA_ARRAY,
+        ];
+        let as_read = &[
+            Type::INT8_ARRAY,
+            Type::INT8_ARRAY,
+            Type::INT8_ARRAY,
+            Type::INT8,
+        ];
+        let many_changed = [&many[..], as_read].concat();
         let (
             find,
             follow,
             create,
+            create_all,
             replace,
+            replace_all,
             touch,
             rotate,
             delete,
@@ -119,7 +145,9 @@ impl Texts {
             client.prepare_typed(&self.find, &[Type::BYTEA]),
             client.prepare_typed(&self.follow, &[Type::BYTEA, Type::INT8, Type::INT4]),
             client.prepare_typed(&self.create, session),
+            client.prepare_typed(&self.create_all, many),
             client.prepare_typed(&self.replace, &changed),
+            client.prepare_typed(&self.replace_all, &many_changed),
             client.prepare_typed(&self.touch, &[Type::BYTEA, Type::INT8, Type::INT8]),
             client.prepare_typed(&self.rotate, &rotated),
             client.prepare_typed(&self.delete, &[Type::BYTEA, Type::INT8, Type::BYTEA_ARRAY]),
@@ -132,7 +160,9 @@ impl Texts {
             find,
             follow,
             create,
+            create_all,
             replace,
+            replace_all,
             touch,
             rotate,
             delete,
@@ -162,6 +192,24 @@ const CREATE: &str = "INSERT INTO {table} \
 const REPLACE: &str = "UPDATE {table} SET ends = $2, created = $3, seen = $4, idle_deadline = $5, \
      absolute_deadline = $6, version = $7, subject = $8, payload = $9, sweep_at = least(sweep_at, $2) \
      WHERE key = $1 AND kind = 0 AND version = $10 AND seen = $11 AND idle_deadline = $12";
+
+/// `$1` to `$9` are the columns of many sessions. Answers the keys that were free.
+const CREATE_ALL: &str = "INSERT INTO {table} \
+     (key, ends, created, seen, idle_deadline, absolute_deadline, version, subject, payload, kind, sweep_at) \
+     SELECT n.*, 0, n.ends FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+     AS n (key, ends, created, seen, idle_deadline, absolute_deadline, version, subject, payload) \
+     ON CONFLICT (key) DO NOTHING RETURNING key";
+
+/// `$1` to `$9` are the columns of many sessions, `$10` to `$12` how those were read that they replace, `$13` is now.
+/// Answers the keys of those that still were so.
+const REPLACE_ALL: &str = "UPDATE {table} AS t SET ends = n.ends, created = n.created, seen = n.seen, \
+     idle_deadline = n.idle_deadline, absolute_deadline = n.absolute_deadline, version = n.version, \
+     subject = n.subject, payload = n.payload, sweep_at = least(t.sweep_at, n.ends) \
+     FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+     AS n (key, ends, created, seen, idle_deadline, absolute_deadline, version, subject, payload, \
+     old_version, old_seen, old_idle_deadline) \
+     WHERE t.key = n.key AND t.kind = 0 AND t.ends > $13 AND t.version = n.old_version AND t.seen = n.old_seen \
+     AND t.idle_deadline = n.old_idle_deadline RETURNING t.key";
 
 /// Writes nothing where a request of the same moment was quicker. No column that is written lies in an index.
 const TOUCH: &str = "WITH moved AS (UPDATE {table} SET seen = greatest(seen, $3), \

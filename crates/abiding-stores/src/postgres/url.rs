@@ -20,6 +20,7 @@ pub(crate) async fn open_url(url: &StoreUrl) -> Result<AnyStore> {
     let store = AnyStore::of(options.open().await?)
         .scan()
         .subjects()
+        .bulk()
         .survey()
         .sweep();
     Ok(if announces {

@@ -236,7 +236,7 @@ impl Store for RedisStore {
 }
 
 /// What a change makes of the lists: nothing, unless it says something of the subject or of the deadline.
-fn relisted<'a>(found: &'a Found, new: &'a Record) -> Vec<Listing<'a>> {
+pub(super) fn relisted<'a>(found: &'a Found, new: &'a Record) -> Vec<Listing<'a>> {
     let old = &found.record;
     let mut listings: Vec<Listing<'_>> = vec![];
     let has_moved = old.subject != new.subject;

@@ -1,6 +1,6 @@
 //! Sessions on a Redis or Valkey server, or on a cluster of them, shared by any number of processes and machines.
 //!
-//! Capabilities: shared · native expiry · sweep · subjects · survey · records are sealed · walk · no scan, since the
+//! Capabilities: shared · native expiry · sweep · subjects · survey · bulk · records are sealed · walk · no scan, since the
 //! server knows no order of keys · durable and evicting as the server is, which is asked when connecting.
 //!
 //! - **A session** is one string: a head with its deadlines and version, and the sealed payload. The
@@ -48,6 +48,7 @@
 //! # };
 //! ```
 
+mod bulk;
 mod changes;
 mod checkup;
 mod cluster;

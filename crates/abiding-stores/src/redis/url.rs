@@ -39,6 +39,7 @@ pub(crate) async fn open_url(url: &StoreUrl) -> Result<AnyStore> {
     let store = url_options(url)?.open().await?;
     Ok(AnyStore::of(store)
         .subjects()
+        .bulk()
         .survey()
         .sweep()
         .walk()

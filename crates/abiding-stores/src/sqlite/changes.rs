@@ -45,6 +45,23 @@ pub(super) fn commit(
     Ok(Committed::Yes(new.version))
 }
 
+/// Puts `new` in the place of `old`, if that still is as it was found.
+pub(super) fn replace(
+    conn: &Connection,
+    old: &Found,
+    new: &Record,
+    now: Timestamp,
+) -> Result<bool, Failure> {
+    let Some(living) = rows::living(conn, &old.key, now)? else {
+        return Ok(false);
+    };
+    let is_as_found = rows::is_state(&living.found, old);
+    if is_as_found {
+        rows::replace(conn, &living, new)?;
+    }
+    Ok(is_as_found)
+}
+
 pub(super) fn touch(
     conn: &Connection,
     key: &StoreKey,

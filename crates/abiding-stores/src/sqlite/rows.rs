@@ -59,6 +59,15 @@ pub(super) fn find(conn: &Connection, key: &StoreKey) -> Result<Option<Stored>, 
     Ok(stored.filter(|stored| stored.key == *key))
 }
 
+/// Whether both are one state of one session: a change raises the version, and a touch moves the rest.
+pub(super) fn is_state(one: &Found, other: &Found) -> bool {
+    let state = |found: &Found| {
+        let record = &found.record;
+        (found.key, record.version, record.seen, record.idle_deadline)
+    };
+    state(one) == state(other)
+}
+
 /// The living row that `key` leads to; never an alias.
 pub(super) fn follow(
     conn: &Connection,

@@ -28,6 +28,7 @@ pub(crate) async fn open_url(url: &StoreUrl) -> Result<AnyStore> {
     Ok(AnyStore::of(store)
         .scan()
         .subjects()
+        .bulk()
         .survey()
         .sweep()
         .build())

@@ -5,6 +5,7 @@
 //! where a promise is broken: it needs no empty store, no clock and no runtime, so many of them may
 //! share one server. [`conformance!`](crate::conformance!) makes a test of each.
 
+pub mod bulk;
 pub mod cancel;
 pub mod commit;
 pub mod create;
@@ -31,7 +32,7 @@ pub mod watch;
 /// # mod tests {
 /// abiding_testkit::conformance! {
 ///     store: abiding::MemoryStore::new(),
-///     powers: [scan, subjects, survey, sweep, watch],
+///     powers: [bulk, scan, subjects, survey, sweep, watch],
 ///     block_on: abiding_testkit::block_on,
 /// }
 /// # }
@@ -105,6 +106,18 @@ macro_rules! tests {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! promises {
+    (bulk, [$($with:tt)+], $arguments:tt) => {
+        $($with)+! {
+            bulk, $arguments,
+            [
+                create_all_adds_every_record_whose_key_is_free
+                replace_all_puts_each_in_the_place_of_what_was_found
+                replace_all_leaves_alone_what_is_not_as_it_was_found
+                what_was_replaced_is_changed_as_any_record
+            ],
+            []
+        }
+    };
     (cancel, [$($with:tt)+], $arguments:tt) => {
         $($with)+! {
             cancel, $arguments,
@@ -319,6 +332,7 @@ mod tests {
     fn every_promise_is_listed() {
         let listed = include_str!("mod.rs");
         let modules = [
+            include_str!("bulk.rs"),
             include_str!("cancel.rs"),
             include_str!("commit.rs"),
             include_str!("create.rs"),

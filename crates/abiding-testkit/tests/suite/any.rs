@@ -3,14 +3,14 @@
 use abiding::{MemoryStore, store::AnyStore};
 
 abiding_testkit::conformance! {
-    store: AnyStore::of(MemoryStore::new()).scan().subjects().survey().sweep().watch().build(),
-    powers: [scan, subjects, survey, sweep, watch],
+    store: AnyStore::of(MemoryStore::new()).bulk().scan().subjects().survey().sweep().watch().build(),
+    powers: [bulk, scan, subjects, survey, sweep, watch],
 }
 
 mod without_powers {
     use abiding::{
         ErrorKind, MemoryStore,
-        store::{AnyStore, Question, Scan, Subjects, Survey, Sweep, Swept, Watch, sample},
+        store::{AnyStore, Bulk, Question, Scan, Subjects, Survey, Sweep, Swept, Watch, sample},
     };
     use abiding_testkit::{ManualClock, block_on};
 
@@ -23,6 +23,8 @@ mod without_powers {
             block_on(store.scan(None, 1, now)).map(drop),
             block_on(store.of_subject(&ada, now)).map(drop),
             block_on(store.end_subject(&ada, None, now)).map(drop),
+            block_on(store.create_all(vec![], now)).map(drop),
+            block_on(store.replace_all(vec![], now)).map(drop),
             block_on(store.survey(&Question::all(), now)).map(drop),
             block_on(store.watch(&sample::key())).map(drop),
         ];

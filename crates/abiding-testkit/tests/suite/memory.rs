@@ -2,5 +2,5 @@
 
 abiding_testkit::conformance! {
     store: abiding::MemoryStore::new(),
-    powers: [scan, subjects, survey, sweep, watch],
+    powers: [bulk, scan, subjects, survey, sweep, watch],
 }

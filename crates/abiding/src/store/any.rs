@@ -6,9 +6,9 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    Capabilities, Census, Change, Committed, Created, Cursor, Deleted, DynStore, DynSubjects,
-    DynSweep, DynWatch, Expect, Farewell, Leave, Page, Question, Scan, Store, Subjects, Survey,
-    Sweep, Swept, Touched, Walk, Watch, Watching,
+    Bulk, Capabilities, Census, Change, Committed, Created, Cursor, Deleted, DynBulk, DynStore,
+    DynSubjects, DynSweep, DynWatch, Expect, Farewell, Leave, Page, Question, Scan, Store,
+    Subjects, Survey, Sweep, Swept, Touched, Walk, Watch, Watching,
     erased::{DynScan, DynSurvey, DynWalk},
 };
 use crate::{
@@ -33,6 +33,7 @@ use crate::{
 #[derive(Clone)]
 pub struct AnyStore {
     store: Arc<dyn DynStore>,
+    bulk: Option<Arc<dyn DynBulk>>,
     scan: Option<Arc<dyn DynScan>>,
     subjects: Option<Arc<dyn DynSubjects>>,
     survey: Option<Arc<dyn DynSurvey>>,
@@ -45,6 +46,8 @@ pub struct AnyStore {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Powers {
+    /// Many records can be written at once: [`Bulk`].
+    pub bulk: bool,
     /// All living records can be walked over: [`Scan`].
     pub scan: bool,
     /// The records of a subject can be found and ended: [`Subjects`].
@@ -60,9 +63,10 @@ pub struct Powers {
 }
 
 impl Powers {
-    /// These powers, each there or not, without [`Survey`] and [`Watch`].
+    /// These powers, each there or not, without [`Bulk`], [`Survey`] and [`Watch`].
     pub const fn new(scan: bool, subjects: bool, sweep: bool) -> Self {
         Self {
+            bulk: false,
             scan,
             subjects,
             survey: false,
@@ -70,6 +74,12 @@ impl Powers {
             walk: scan,
             watch: false,
         }
+    }
+
+    /// These and [`Bulk`].
+    pub const fn and_bulk(mut self) -> Self {
+        self.bulk = true;
+        self
     }
 
     /// These and [`Survey`].
@@ -92,6 +102,7 @@ impl AnyStore {
         AnyStoreBuilder {
             any: Self {
                 store: Arc::clone(&store) as _,
+                bulk: None,
                 scan: None,
                 subjects: None,
                 survey: None,
@@ -106,6 +117,7 @@ impl AnyStore {
     /// Which optional powers it has.
     pub fn powers(&self) -> Powers {
         Powers {
+            bulk: self.bulk.is_some(),
             scan: self.scan.is_some(),
             subjects: self.subjects.is_some(),
             survey: self.survey.is_some(),
@@ -139,6 +151,15 @@ pub struct AnyStoreBuilder<S> {
 }
 
 impl<S: Store> AnyStoreBuilder<S> {
+    /// It writes many records at once.
+    pub fn bulk(mut self) -> Self
+    where
+        S: Bulk,
+    {
+        self.any.bulk = Some(Arc::clone(&self.store) as _);
+        self
+    }
+
     /// It can be walked over.
     pub fn scan(mut self) -> Self
     where
@@ -284,6 +305,30 @@ impl Scan for AnyStore {
     }
 }
 
+impl Bulk for AnyStore {
+    async fn create_all(
+        &self,
+        records: Vec<(StoreKey, Record)>,
+        now: Timestamp,
+    ) -> Result<Vec<Created>> {
+        match &self.bulk {
+            Some(store) => store.create_all(records, now).await,
+            None => Err(self.lacking("create", WRITES_ONE)),
+        }
+    }
+
+    async fn replace_all(
+        &self,
+        records: Vec<(Found, Record)>,
+        now: Timestamp,
+    ) -> Result<Vec<bool>> {
+        match &self.bulk {
+            Some(store) => store.replace_all(records, now).await,
+            None => Err(self.lacking("replace", WRITES_ONE)),
+        }
+    }
+}
+
 impl Survey for AnyStore {
     async fn survey(&self, question: &Question, now: Timestamp) -> Result<Census> {
         match &self.survey {
@@ -357,3 +402,4 @@ impl Watch for AnyStore {
 }
 
 const LISTS_NOBODY: &str = "does not know which sessions are a subject's";
+const WRITES_ONE: &str = "writes one session at a time";

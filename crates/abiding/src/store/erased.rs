@@ -4,8 +4,9 @@
 use std::{future::Future, pin::Pin};
 
 use super::{
-    Capabilities, Census, Change, Committed, Created, Cursor, Deleted, Expect, Farewell, Leave,
-    Page, Question, Scan, Store, Subjects, Survey, Sweep, Swept, Touched, Walk, Watch, Watching,
+    Bulk, Capabilities, Census, Change, Committed, Created, Cursor, Deleted, Expect, Farewell,
+    Leave, Page, Question, Scan, Store, Subjects, Survey, Sweep, Swept, Touched, Walk, Watch,
+    Watching,
 };
 use crate::{
     clock::Timestamp,
@@ -111,6 +112,29 @@ impl<S: Store> DynStore for S {
         now: Timestamp,
     ) -> Boxed<'a, Deleted> {
         Box::pin(Store::delete(self, key, farewell, now))
+    }
+}
+
+pub(crate) trait DynBulk: Send + Sync + 'static {
+    fn create_all(
+        &self,
+        records: Vec<(StoreKey, Record)>,
+        now: Timestamp,
+    ) -> Boxed<'_, Vec<Created>>;
+    fn replace_all(&self, records: Vec<(Found, Record)>, now: Timestamp) -> Boxed<'_, Vec<bool>>;
+}
+
+impl<S: Bulk> DynBulk for S {
+    fn create_all(
+        &self,
+        records: Vec<(StoreKey, Record)>,
+        now: Timestamp,
+    ) -> Boxed<'_, Vec<Created>> {
+        Box::pin(Bulk::create_all(self, records, now))
+    }
+
+    fn replace_all(&self, records: Vec<(Found, Record)>, now: Timestamp) -> Boxed<'_, Vec<bool>> {
+        Box::pin(Bulk::replace_all(self, records, now))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sessions in the memory of one process: for tests, for development, and for a single process that
 //! may forget.
 //!
-//! Capabilities: in process (records are not sealed) · sweep · scan · subjects · survey · watch · not durable ·
+//! Capabilities: in process (records are not sealed) · sweep · scan · subjects · survey · bulk · watch · not durable ·
 //! not shared. Nothing is evicted. The end of the process ends every session; no operation awaits, so
 //! there is no moment at which one can be cut in half.
 
@@ -16,8 +16,9 @@ use std::{
 };
 
 use super::{
-    Announcer, Capabilities, Census, Change, Committed, Created, Deleted, Expect, Farewell, Leave,
-    Outline, Question, Scan, Store, Subjects, Survey, Sweep, Swept, Touched, Watch, Watching,
+    Announcer, Bulk, Capabilities, Census, Change, Committed, Created, Deleted, Expect, Farewell,
+    Leave, Outline, Question, Scan, Store, Subjects, Survey, Sweep, Swept, Touched, Watch,
+    Watching,
 };
 use crate::{
     clock::Timestamp,
@@ -478,6 +479,41 @@ impl Scan for MemoryStore {
             }
         }
         Ok(page)
+    }
+}
+
+impl Bulk for MemoryStore {
+    async fn create_all(
+        &self,
+        records: Vec<(StoreKey, Record)>,
+        now: Timestamp,
+    ) -> Result<Vec<Created>> {
+        let mut created = Vec::with_capacity(records.len());
+        for (key, record) in &records {
+            created.push(self.create(key, record, now).await?);
+        }
+        Ok(created)
+    }
+
+    async fn replace_all(
+        &self,
+        records: Vec<(Found, Record)>,
+        now: Timestamp,
+    ) -> Result<Vec<bool>> {
+        let replace = |(old, new): (Found, Record)| {
+            let put = |key: &StoreKey, record: &mut Record| {
+                let is_as_found = *key == old.key
+                    && record.version == old.record.version
+                    && record.seen == old.record.seen
+                    && record.idle_deadline == old.record.idle_deadline;
+                if is_as_found {
+                    self.replace(key, record, new);
+                }
+                is_as_found
+            };
+            self.with_living(&old.key, now, put).unwrap_or(false)
+        };
+        Ok(records.into_iter().map(replace).collect())
     }
 }
 

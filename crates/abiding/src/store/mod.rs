@@ -7,10 +7,11 @@
 //!
 //! There is no upsert. A record comes into being by [`create`](Store::create) under a fresh random
 //! key, or by [`rotate`](Store::rotate) out of a living one; nothing else can, so nothing that ended
-//! returns. Optional powers are traits of their own: [`Scan`], [`Subjects`], [`Survey`], [`Sweep`],
+//! returns. Optional powers are traits of their own: [`Bulk`], [`Scan`], [`Subjects`], [`Survey`], [`Sweep`],
 //! [`Walk`], [`Watch`].
 
 mod any;
+mod bulk;
 mod change;
 mod erased;
 mod farewell;
@@ -25,9 +26,10 @@ mod watch;
 use std::{future::Future, sync::Arc};
 
 pub use any::{AnyStore, AnyStoreBuilder, Powers};
+pub use bulk::Bulk;
 pub use change::Change;
 pub(crate) use change::{MetaEdit, PLAIN, SIZE_LIMIT, Sealer};
-pub(crate) use erased::{DynStore, DynSubjects, DynSweep, DynWatch};
+pub(crate) use erased::{DynBulk, DynStore, DynSubjects, DynSweep, DynWatch};
 pub use farewell::Farewell;
 pub use memory::MemoryStore;
 pub use survey::{Census, Outline, Question, Steps, Survey};
@@ -367,6 +369,24 @@ impl<S: Store> Store for Arc<S> {
 impl<S: Sweep> Sweep for Arc<S> {
     fn sweep(&self, now: Timestamp, limit: usize) -> impl Future<Output = Result<Swept>> + Send {
         (**self).sweep(now, limit)
+    }
+}
+
+impl<S: Bulk> Bulk for Arc<S> {
+    fn create_all(
+        &self,
+        records: Vec<(StoreKey, Record)>,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Vec<Created>>> + Send {
+        (**self).create_all(records, now)
+    }
+
+    fn replace_all(
+        &self,
+        records: Vec<(Found, Record)>,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Vec<bool>>> + Send {
+        (**self).replace_all(records, now)
     }
 }
 
