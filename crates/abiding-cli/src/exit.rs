@@ -52,7 +52,7 @@ impl From<Exit> for ExitCode {
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
     message: String,
-    source: Option<Box<dyn StdError>>,
+    source: Option<Box<dyn StdError + Send>>,
     /// Nobody reads any more: nothing is to be said.
     pub(crate) unheard: bool,
 }
@@ -72,7 +72,7 @@ impl Failure {
         Self::new(Exit::Usage, message)
     }
 
-    pub(crate) fn because(mut self, source: impl StdError + 'static) -> Self {
+    pub(crate) fn because(mut self, source: impl StdError + Send + 'static) -> Self {
         self.source = Some(Box::new(source));
         self
     }
@@ -86,7 +86,7 @@ impl fmt::Display for Failure {
 
 impl StdError for Failure {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_deref()
+        self.source.as_deref().map(|source| source as _)
     }
 }
 

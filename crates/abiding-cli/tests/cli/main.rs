@@ -12,6 +12,7 @@ mod fixture;
 #[cfg(unix)]
 mod full;
 mod killed;
+mod many;
 #[cfg(unix)]
 mod servers;
 mod transcript;

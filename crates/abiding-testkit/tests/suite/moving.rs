@@ -47,7 +47,8 @@ impl Stage {
         let builder = Manager::builder(self.stores[end].clone())
             .keys(self.keys[end].clone())
             .cookie(CookieSpec::host(self.names[end]).unwrap())
-            .clock(self.clock.clone());
+            .clock(self.clock.clone())
+            .bulk();
         match elsewhere {
             Some(phase) => builder.elsewhere(self.node(1 - end, None), phase).build(),
             None => builder.build(),
@@ -297,6 +298,114 @@ fn sessions_are_brought_one_by_one_without_being_used() {
     );
     let probing = stage.node(NEW, Some(Phase::Probe));
     assert!(block_on(probing.bring(0, &found[0])).is_err());
+}
+
+/// Of many that are brought together each goes its own way: what was written, ended or moved since the page
+/// was read, too.
+#[test]
+fn many_sessions_are_brought_together_and_each_as_it_stands() {
+    for same in [true, false] {
+        let stage = Stage::new(same);
+        let old = stage.node(OLD, None);
+        let jars: Vec<_> = (0..6).map(|_| request(&old, "", fill_in)).collect();
+        let handles: Vec<_> = jars.iter().map(|jar| info(&old, jar).handle).collect();
+        let page = || {
+            let scan = stage.stores[OLD].store().scan(None, 99, stage.clock.now());
+            block_on(scan).unwrap()
+        };
+        let mut found = page();
+        let node = stage.node(NEW, Some(Phase::Move));
+        let of = |node: &Manager, jar: &str, handle: &str| {
+            assert_eq!(info(node, jar).handle, handle, "same: {same}");
+        };
+        // Between the page and the move: a write, a sign-out, a new id, a move.
+        request(&old, &jars[0], async |session| {
+            session.insert("step", &3).unwrap();
+        });
+        request(&old, &jars[1], async |session| session.logout());
+        let renewed = request(&old, &jars[2], async |session| session.renew());
+        request(&node, &jars[3], async |session| {
+            session.insert("step", &4).unwrap();
+        });
+        let damaged = &mut found[0].record.payload;
+        *damaged = damaged.iter().map(|byte| byte ^ 1).collect();
+        let brought = block_on(node.bring_all(0, &found)).unwrap();
+        assert_eq!(brought.len(), 6);
+        let errors = brought.iter().filter(|brought| brought.is_err()).count();
+        assert_eq!(errors, 1, "{brought:?}");
+        let brought = block_on(node.bring_all(0, &page())).unwrap();
+        let moved = |brought: &abiding::Result<Brought>| {
+            matches!(brought, Ok(Brought::Moved | Brought::WasMoved))
+        };
+        assert!(brought.iter().all(moved), "same: {same}: {brought:?}");
+        let step = |jar: &str| block_on(node.open([jar.as_bytes()]).get::<u32>("step")).unwrap();
+        assert_eq!(
+            [0, 2, 3, 4, 5].map(|at| step(&jars[at])),
+            [3, 2, 4, 2, 2].map(Some)
+        );
+        assert!(!is_live(&node, &jars[1]) && is_live(&node, &renewed));
+        for at in [0, 3, 4, 5] {
+            of(&node, &jars[at], &handles[at]);
+        }
+        let again = block_on(node.bring_all(0, &page())).unwrap();
+        let all_moved = again
+            .iter()
+            .all(|brought| matches!(brought, Ok(Brought::WasMoved)));
+        assert!(all_moved, "same: {same}: {again:?}");
+    }
+}
+
+/// As one mover that stops, with many sessions under way.
+#[test]
+fn a_mover_of_many_that_stops_at_any_moment_leaves_whole_sessions() {
+    for (same, next) in [
+        (true, (OLD, Phase::Probe)),
+        (true, (NEW, Phase::Move)),
+        (false, (OLD, Phase::Probe)),
+        (false, (NEW, Phase::Move)),
+    ] {
+        let cuts = std::cell::Cell::new(0);
+        let stage = std::cell::RefCell::new(Arc::new(Stage::new(same)));
+        let jars = std::cell::RefCell::new(vec![]);
+        block_on(cancel_at_every_await(
+            async |_| {
+                let fresh = Stage::new(same);
+                let begun = (0..3).map(|_| request(&fresh.node(OLD, None), "", fill_in));
+                jars.replace(begun.collect());
+                let mover = fresh.node(NEW, Some(Phase::Move));
+                let scan = fresh.stores[OLD].store().scan(None, 9, fresh.clock.now());
+                let found = block_on(scan).unwrap();
+                stage.replace(Arc::new(fresh));
+                for brought in mover.bring_all(0, &found).await.unwrap() {
+                    assert_eq!(brought.unwrap(), Brought::Moved);
+                }
+            },
+            async |cut| {
+                cuts.set(cut);
+                let stage = Arc::clone(&stage.borrow());
+                let mover = stage.node(NEW, Some(Phase::Move));
+                let jars: Vec<String> = jars.borrow().clone();
+                for jar in &jars {
+                    let node = stage.node(next.0, Some(next.1));
+                    let session = node.open([jar.as_bytes()]);
+                    assert_eq!(session.get("step").await.unwrap(), Some(2), "cut {cut}");
+                    session.insert("more", &1).unwrap();
+                    node.close(&session, false).await.unwrap();
+                    let session = mover.open([jar.as_bytes()]);
+                    assert_eq!(session.get("more").await.unwrap(), Some(1), "cut {cut}");
+                }
+                let scan = stage.stores[OLD].store().scan(None, 9, stage.clock.now());
+                let found = scan.await.unwrap();
+                for brought in mover.bring_all(0, &found).await.unwrap() {
+                    assert!(matches!(
+                        brought.unwrap(),
+                        Brought::Moved | Brought::WasMoved
+                    ));
+                }
+            },
+        ));
+        assert!(cuts.get() > 5, "there were but {} awaits", cuts.get());
+    }
 }
 
 /// The old place must not be able to stop the new one. A sign-out counts when it holds everywhere.

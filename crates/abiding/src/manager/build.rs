@@ -18,8 +18,8 @@ use crate::{
     notes::Notes,
     rejection::Rejected,
     store::{
-        DynStore, DynSubjects, DynSweep, DynWatch, SIZE_LIMIT, Sealer, Store, Subjects, Sweep,
-        Watch,
+        Bulk, DynBulk, DynStore, DynSubjects, DynSweep, DynWatch, SIZE_LIMIT, Sealer, Store,
+        Subjects, Sweep, Watch,
     },
 };
 
@@ -104,6 +104,7 @@ impl Settings {
         self,
         place: Place,
         Powers {
+            bulk,
             sweep,
             subjects,
             watch,
@@ -153,6 +154,7 @@ impl Settings {
             cookie,
             grace: profile.grace,
             keep_on_server_error: self.keep_on_server_error,
+            bulk,
             sweep,
             subjects,
             watch,
@@ -245,6 +247,7 @@ pub struct ManagerBuilder<S> {
 /// The optional powers of the store that the manager may use.
 #[derive(Default)]
 struct Powers {
+    bulk: Option<Arc<dyn DynBulk>>,
     sweep: Option<Arc<dyn DynSweep>>,
     subjects: Option<Arc<dyn DynSubjects>>,
     watch: Option<Arc<dyn DynWatch>>,
@@ -270,6 +273,15 @@ impl<S: Store> ManagerBuilder<S> {
     /// The most bytes of keys and values in one session: 64 KiB otherwise.
     pub fn size_limit(mut self, bytes: usize) -> Self {
         self.settings.size_limit = bytes;
+        self
+    }
+
+    /// Lets [`Manager::bring_all`] write many sessions at once.
+    pub fn bulk(mut self) -> Self
+    where
+        S: Bulk,
+    {
+        self.powers.bulk = Some(Arc::clone(&self.store) as _);
         self
     }
 

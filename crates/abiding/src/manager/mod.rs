@@ -52,7 +52,9 @@ use crate::{
     keyring::{Binding, Context, KeyRing},
     rejection::{Rejected, Rejection},
     session::{Info, Session},
-    store::{Capabilities, DynStore, DynSubjects, DynSweep, DynWatch, Sealer, Store, Swept},
+    store::{
+        Capabilities, DynBulk, DynStore, DynSubjects, DynSweep, DynWatch, Sealer, Store, Swept,
+    },
 };
 
 /// Opens, keeps and ends the sessions of one application.
@@ -74,6 +76,7 @@ pub(crate) struct Shared {
     seal_context: Context,
     grace: Duration,
     keep_on_server_error: bool,
+    bulk: Option<Arc<dyn DynBulk>>,
     sweep: Option<Arc<dyn DynSweep>>,
     subjects: Option<Arc<dyn DynSubjects>>,
     watch: Option<Arc<dyn DynWatch>>,

@@ -99,7 +99,13 @@ impl EndsArgs {
             layout => layout.open(to_url, &self.flask.settings(layout)).await?,
         };
         let builder = |place: &Place, layout| -> ManagerBuilder<AnyStore> {
-            let builder = Manager::builder(place.store.clone())
+            let builder = Manager::builder(place.store.clone());
+            let builder = if place.store.powers().bulk {
+                builder.bulk()
+            } else {
+                builder
+            };
+            let builder = builder
                 .keys(ring.clone())
                 .realm(&self.keys.realm)
                 .clock(self.now);

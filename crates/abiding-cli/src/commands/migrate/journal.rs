@@ -1,7 +1,7 @@
 //! The journal of a migration: where it goes on, and what it has done so far, in one small file.
 //!
-//! The file is written beside and renamed after each page, so that it is whole whenever the process is killed.
-//! What it says is at most one page old: that page is walked again, and each session in it is found moved.
+//! The file is written beside and renamed after a page, about once a second, so that it is whole whenever the process is killed.
+//! What it says may be as old as that: pages since then are walked again, and each session in them is found moved.
 
 use std::{
     fs, io,

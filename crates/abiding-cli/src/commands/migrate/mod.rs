@@ -5,6 +5,7 @@
 
 mod ends;
 mod journal;
+mod movers;
 mod plan;
 mod run;
 mod status;

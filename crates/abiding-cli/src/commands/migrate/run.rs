@@ -5,18 +5,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use abiding::{ErrorKind, Found, Manager, store::Cursor};
-use tokio::task::JoinSet;
+use abiding::store::Cursor;
 
 use super::{
     ends::{Ends, EndsArgs},
     journal::{Journal, JournalArgs},
-    tally::Tally,
+    movers::Movers,
 };
 use crate::{
     exit::{Exit, Failure},
     output::{Output, Tone},
-    place::{self, PAGE},
+    place,
 };
 
 /// Move all sessions; what was interrupted goes on where it stopped
@@ -29,7 +28,7 @@ pub(crate) struct Args {
     /// How many sessions a second are looked at, at most
     #[arg(long, value_name = "NUMBER")]
     rate: Option<NonZero<u32>>,
-    /// How many move at once
+    /// How many move at once; times 32 where both stores write many at once
     #[arg(long, value_name = "NUMBER", default_value = "16")]
     parallel: NonZero<usize>,
 }
@@ -81,24 +80,28 @@ impl Args {
         output: &mut Output,
     ) -> Result<(), Failure> {
         let pace = Pace::begin(self.rate, journal.seconds);
-        let mut seen = 0;
+        let mut movers = Movers::of(ends, self.parallel.get());
+        let (mut seen, mut read, mut kept) = (0, journal.next.clone(), pace.seconds());
+        let mut is_read = journal.is_done;
         while !journal.is_done {
-            let from = journal.next.as_deref().map(Cursor::new);
-            let page = ends
-                .from
-                .page(from.as_ref(), PAGE, ends.now.instant())
-                .await?;
-            let mut tally = journal.tally;
-            tally.unreadable(page.unreadable as u64);
-            for few in page.found.chunks(self.parallel.get()) {
-                bring(&ends.manager, few, &mut tally).await?;
+            while !is_read && movers.has_room() {
+                let from = read.as_deref().map(Cursor::new);
+                let now = ends.now.instant();
+                let page = ends.from.page(from.as_ref(), movers.page, now).await?;
+                read = page.next.as_ref().map(|next| next.as_str().to_owned());
+                is_read = read.is_none();
+                movers.take(page);
             }
-            seen += tally.seen - journal.tally.seen;
-            journal.tally = tally;
-            journal.next = page.next.map(|cursor| cursor.as_str().to_owned());
+            let moved = movers.first().await?;
+            seen += moved.tally.seen;
+            journal.tally.add(&moved.tally);
+            journal.next = moved.next;
             journal.is_done = journal.next.is_none();
             journal.seconds = pace.seconds();
-            self.journal.keep(journal)?;
+            if journal.is_done || journal.seconds - kept >= KEEPING {
+                self.journal.keep(journal)?;
+                kept = journal.seconds;
+            }
             output.progress(&progress(journal, seen, &pace));
             pace.rest(seen).await;
         }
@@ -128,31 +131,8 @@ impl Args {
     }
 }
 
-/// Moves a few sessions at once.
-async fn bring(manager: &Manager, few: &[Found], tally: &mut Tally) -> Result<(), Failure> {
-    let mut tasks = JoinSet::new();
-    for found in few {
-        let (manager, found) = (manager.clone(), found.clone());
-        tasks.spawn(async move { manager.bring(0, &found).await });
-    }
-    while let Some(brought) = tasks.join_next().await {
-        match brought {
-            Ok(Ok(brought)) => tally.count(brought),
-            // It is one record that is damaged, or was sealed with another key.
-            Ok(Err(error)) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Decode) => {
-                tally.unreadable(1);
-            }
-            Ok(Err(error)) => return Err(error.into()),
-            Err(_) => {
-                return Err(Failure::new(
-                    Exit::Failed,
-                    "a session could not be moved: this is a mistake in this program",
-                ));
-            }
-        }
-    }
-    Ok(())
-}
+/// How many seconds what was done goes without being in the journal.
+const KEEPING: f64 = 1.0;
 
 /// How fast it goes.
 struct Pace {

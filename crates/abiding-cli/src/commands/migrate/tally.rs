@@ -38,6 +38,28 @@ impl Tally {
         *kind += 1;
     }
 
+    /// Those of another part of the same migration.
+    pub(super) fn add(&mut self, other: &Self) {
+        let Self {
+            seen,
+            moved,
+            moved_before,
+            ended,
+            under_way,
+            too_large,
+            refused,
+            unreadable,
+        } = other;
+        self.seen += seen;
+        self.moved += moved;
+        self.moved_before += moved_before;
+        self.ended += ended;
+        self.under_way += under_way;
+        self.too_large += too_large;
+        self.refused += refused;
+        self.unreadable += unreadable;
+    }
+
     pub(super) fn unreadable(&mut self, count: u64) {
         self.seen += count;
         self.unreadable += count;
@@ -89,6 +111,9 @@ mod tests {
         ];
         all.into_iter().for_each(|brought| tally.count(brought));
         tally.unreadable(2);
+        let mut twice = tally;
+        twice.add(&tally);
+        assert_eq!(twice.rows().iter().map(|(count, _)| count).sum::<u64>(), 16);
         assert_eq!(tally.seen, 8);
         assert_eq!(tally.rows().iter().map(|(count, _)| count).sum::<u64>(), 8);
         assert_eq!(tally.left(), 4);

@@ -15,6 +15,7 @@
 //! 6. What cannot be kept in the primary place stays where it is, usable, and is counted.
 
 mod bring;
+mod bulk;
 mod claim;
 mod end;
 mod leave;
@@ -202,6 +203,26 @@ impl Manager {
     /// the phase [`Move`](Phase::Move) or [`Mirror`](Phase::Mirror); otherwise a store failed.
     pub async fn bring(&self, other: usize, found: &Found) -> crate::Result<Brought> {
         self.0.bring_found(other, found).await
+    }
+
+    /// Moves many sessions, as [`bring`](Self::bring) moves each; answers in their order. Where both managers were
+    /// built with [`bulk`](ManagerBuilder::bulk) it takes four round trips for all of them, otherwise it
+    /// takes as long as one after the other. No key may come twice.
+    ///
+    /// # Errors
+    /// A store failed, so that nobody knows how far it came; to bring them again is safe. What is wrong with one of them is told in its
+    /// place.
+    pub async fn bring_all(
+        &self,
+        other: usize,
+        found: &[Found],
+    ) -> crate::Result<Vec<crate::Result<Brought>>> {
+        self.0.bring_many(other, found).await
+    }
+
+    /// Whether [`bring_all`](Self::bring_all) writes many sessions at once out of this place.
+    pub fn brings_in_bulk(&self, other: usize) -> bool {
+        self.0.bulks(other + 1).is_some()
     }
 
     /// Under which key the session lies here, once it moved, that lies under `key` in the place number `other`;
