@@ -22,6 +22,7 @@ use crate::{
 pub(crate) struct SignedCookies {
     codec: CookieCodec,
     max_age: Duration,
+    sort_keys: bool,
 }
 
 impl fmt::Debug for SignedCookies {
@@ -87,6 +88,7 @@ impl SignedCookies {
             codec,
             // A negative lifetime accepts nothing in Flask either, but for what is impossible.
             max_age: Duration::try_from_secs_f64(max_age).unwrap_or_default(),
+            sort_keys,
         })
     }
 
@@ -98,18 +100,18 @@ impl SignedCookies {
         cookie: &str,
         now: Option<i64>,
     ) -> PyResult<Option<Bound<'py, PyDict>>> {
-        let read = self.codec.read(cookie, instant(now), self.max_age);
-        let session = read.map_err(|error| raised(py, &error))?;
-        session
-            .map(|session| values::dict_to(py, &session))
-            .transpose()
+        let session = PyDict::new(py);
+        Ok(self.fill(cookie, &session, now)?.then_some(session))
     }
 
     /// The cookie of this session, signed now.
     #[pyo3(signature = (session, now=None))]
     fn write(&self, session: &Bound<'_, PyDict>, now: Option<i64>) -> PyResult<String> {
-        let dict = values::dict_from(session)?;
-        let written = self.codec.write(&dict, instant(now));
+        let now = instant(now);
+        let written = match values::json_of(session, self.sort_keys) {
+            Some(json) => self.codec.write_json(&json, now),
+            None => self.codec.write(&values::dict_from(session)?, now),
+        };
         written.map_err(|error| raised(session.py(), &error))
     }
 
@@ -121,22 +123,8 @@ impl SignedCookies {
         into: &Bound<'_, PyDict>,
         now: Option<i64>,
     ) -> PyResult<Option<CookieValues>> {
-        let py = into.py();
-        let json = self.codec.read_json(cookie, instant(now), self.max_age);
-        let Some(json) = json.map_err(|error| raised(py, &error))? else {
+        if !self.fill(cookie, into, now)? {
             return Ok(None);
-        };
-        if let Some(json) = values::untagged(&json)
-            && let Some(object) = values::of_json(py, json)
-            && let Ok(session) = object.cast_exact::<PyDict>()
-        {
-            into.update(session.as_mapping())?;
-        } else {
-            let session = self.codec.read(cookie, instant(now), Duration::MAX);
-            let session = session.map_err(|error| raised(py, &error))?;
-            for (key, value) in &session.unwrap_or_default() {
-                into.set_item(values::to(py, key)?, values::to(py, value)?)?;
-            }
         }
         Ok(Some(CookieValues {
             cookie: cookie.to_owned(),
@@ -172,6 +160,25 @@ impl SignedCookies {
             (Ok(before), Ok(now)) => Ok(before != now),
             (_, Err(error)) | (Err(error), _) => Err(raised(session.py(), &error)),
         }
+    }
+}
+
+impl SignedCookies {
+    /// Puts the session in this cookie into an empty dict; whether there is one.
+    fn fill(&self, cookie: &str, into: &Bound<'_, PyDict>, now: Option<i64>) -> PyResult<bool> {
+        let py = into.py();
+        let json = self.codec.read_json(cookie, instant(now), self.max_age);
+        let Some(json) = json.map_err(|error| raised(py, &error))? else {
+            return Ok(false);
+        };
+        if values::pairs_of_json(&json, into).is_none() {
+            let session = self.codec.read(cookie, instant(now), Duration::MAX);
+            let session = session.map_err(|error| raised(py, &error))?;
+            for (key, value) in &session.unwrap_or_default() {
+                into.set_item(values::to(py, key)?, values::to(py, value)?)?;
+            }
+        }
+        Ok(true)
     }
 }
 

@@ -4,8 +4,10 @@
 //! become what they are a subclass of, dataclasses dicts; everything else is refused with the way to it and
 //! its type.
 
+mod from_json;
 mod from_python;
 mod shade;
+mod to_json;
 mod to_python;
 
 pub(crate) use shade::Shade;
@@ -13,7 +15,6 @@ pub(crate) use shade::Shade;
 use abiding::compat::{Dict, Value};
 use pyo3::{
     prelude::*,
-    sync::PyOnceLock,
     types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyString},
 };
 
@@ -32,24 +33,19 @@ pub(crate) fn to<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyA
     to_python::value(py, value)
 }
 
-/// The object that this JSON says, as Python's own reader reads it; nothing if that refuses it.
+/// The object that this JSON says; nothing where the core has to read it.
 pub(crate) fn of_json<'py>(py: Python<'py>, json: &str) -> Option<Bound<'py, PyAny>> {
-    static SCAN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let scan = SCAN.get_or_try_init(py, || -> PyResult<_> {
-        let decoder = py.import("json")?.getattr("JSONDecoder")?.call0()?;
-        Ok(decoder.getattr("scan_once")?.unbind())
-    });
-    let read = scan.ok()?.bind(py).call1((json, 0)).ok()?;
-    let (object, end): (Bound<'py, PyAny>, usize) = read.extract().ok()?;
-    // It counts characters, and stops where something else follows.
-    let is_whole = end == json.len() || end == json.chars().count();
-    is_whole.then_some(object)
+    from_json::value(py, json)
 }
 
-/// The text, if there is none of Flask's tags in it: all of them are keys that begin with a blank.
-pub(crate) fn untagged(json: &[u8]) -> Option<&str> {
-    let json = std::str::from_utf8(json).ok()?;
-    (!json.contains("\" ") && !json.contains("\\u0020")).then_some(json)
+/// Puts the pairs of a session in JSON into an empty dict; nothing, and it stays empty, where the core has to read it.
+pub(crate) fn pairs_of_json(json: &[u8], into: &Bound<'_, PyDict>) -> Option<()> {
+    from_json::pairs(std::str::from_utf8(json).ok()?, into)
+}
+
+/// The JSON that Flask's cookie has of a session; nothing where the core has to write it.
+pub(crate) fn json_of(session: &Bound<'_, PyDict>, sort_keys: bool) -> Option<String> {
+    to_json::session(session, sort_keys)
 }
 
 /// A whole session, as Flask's cookie holds it.
@@ -59,11 +55,6 @@ pub(crate) fn dict_from(dict: &Bound<'_, PyDict>) -> PyResult<Dict> {
         Value::Dict(dict) => Ok(dict),
         _ => Ok(Dict::new()),
     }
-}
-
-/// A whole session as a Python dict.
-pub(crate) fn dict_to<'py>(py: Python<'py>, dict: &Dict) -> PyResult<Bound<'py, PyDict>> {
-    to_python::dict(py, dict)
 }
 
 /// Whether the very same object must still have the same value.

@@ -59,7 +59,7 @@ pub(crate) fn value<'py>(py: Python<'py>, from: &Value) -> PyResult<Bound<'py, P
 }
 
 /// The dict that has these pairs.
-pub(crate) fn dict<'py>(py: Python<'py>, from: &Dict) -> PyResult<Bound<'py, PyDict>> {
+fn dict<'py>(py: Python<'py>, from: &Dict) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);
     for (key, item) in from {
         dict.set_item(value(py, key)?, value(py, item)?)?;
