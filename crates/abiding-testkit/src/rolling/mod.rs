@@ -167,7 +167,7 @@ impl Rolling {
     }
 
     /// The same, and `meanwhile` is called in the middle of each period with what the nodes are then, in the order of
-    /// [`PHASES`](crate::crossing::PHASES), and with what kills one of them.
+    /// [`PHASES`], and with what kills one of them.
     ///
     /// # Errors
     /// As [`run`](Self::run).
