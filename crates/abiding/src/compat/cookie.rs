@@ -10,7 +10,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
 use super::{
-    Dict, Value, deflate, plain,
+    Dict, Value, plain,
     signer::{Derivation, Digest, Refusal, Secrets, Signer, decode_base64, read_time},
     tagged,
 };
@@ -109,17 +109,11 @@ impl CookieCodec {
     /// # Errors
     /// [`Encode`](ErrorKind::Encode) if it cannot be compressed.
     pub fn write_json(&self, json: &str, now: Timestamp) -> Result<String> {
-        let packed = match json.len() {
-            ..=deflate::LONGEST => deflate::pack(json.as_bytes()),
-            _ => Some(pack(json.as_bytes())?),
-        };
-        let payload = match packed {
-            Some(packed) if packed.len() + 1 < json.len() => {
-                let mut payload = String::from(".");
-                URL_SAFE_NO_PAD.encode_string(packed, &mut payload);
-                payload
-            }
-            _ => URL_SAFE_NO_PAD.encode(json),
+        let packed = pack(json.as_bytes())?;
+        let payload = if packed.len() + 1 < json.len() {
+            format!(".{}", URL_SAFE_NO_PAD.encode(packed))
+        } else {
+            URL_SAFE_NO_PAD.encode(json)
         };
         Ok(self.signer.sign_at(&payload, now))
     }
@@ -286,9 +280,9 @@ thread_local! {
     /// Its window is large: to make it costs more than to unpack a session.
     static INFLATE: RefCell<Decompress> = RefCell::new(Decompress::new(true));
 
-    /// For texts that are longer than a cookie can be, and may fold to one. Its tables are large, so it is kept.
+    /// Its tables are large: to make them costs more than to compress a session.
     ///
-    /// The highest effort is what comes closest to zlib's own level 6.
+    /// The highest effort: on texts this short it is what comes closest to zlib's own level 6.
     static DEFLATE: RefCell<Compress> = RefCell::new(Compress::new(Compression::best(), true));
 }
 

@@ -18,7 +18,6 @@
 
 pub mod cachelib;
 pub mod cookie;
-mod deflate;
 pub(crate) mod frame;
 pub mod json;
 mod json_text;
