@@ -206,7 +206,7 @@ impl Manager {
     }
 
     /// Moves many sessions, as [`bring`](Self::bring) moves each; answers in their order. Where both managers were
-    /// built with [`bulk`](ManagerBuilder::bulk) it takes four round trips for all of them, otherwise it
+    /// built with [`bulk`](crate::ManagerBuilder::bulk) it takes four round trips for all of them, otherwise it
     /// takes as long as one after the other. No key may come twice.
     ///
     /// # Errors
