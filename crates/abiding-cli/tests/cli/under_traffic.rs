@@ -98,7 +98,7 @@ fn servers_and_a_migration_are_killed_and_everybody_arrives_there_and_back() {
     let cookies = runtime.block_on(make(&folder));
     let place = folder.display().to_string();
     let mut plan = Plan::short();
-    plan.visitors = 12;
+    plan.visitors = 4;
     // The command goes by the system's.
     plan.moves_clocks = false;
     let mut kills = 0;
