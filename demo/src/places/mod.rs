@@ -1,7 +1,7 @@
 //! Where the sessions of the demo live, and how they move from one place to another while it runs.
 //!
 //! The operator's page calls it; the session layer of the router is the one of the moment, see [`serve`].
-//! What is where and how far a move has come is a [`Plan`](plan::Plan) in the data directory, so a process
+//! What is where and how far a move has come is a [`Plan`] in the data directory, so a process
 //! that dies on the way is followed by one that goes on. `docs/migration.md` has the phases; a team with
 //! many processes takes them as deploys, and this one takes them itself.
 //!
