@@ -190,11 +190,14 @@ async fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
     );
 }
 
-/// Whether `line` is an acknowledgement, which is entered; the test harness writes lines of its own.
+/// Whether `line` is an acknowledgement, which is entered; the test harness writes lines of its own, and begins the first
+/// one of ours.
 fn note(line: &str, acknowledged: &mut [u64]) -> bool {
-    let numbers = line
-        .split_once(' ')
-        .and_then(|(task, n)| Some((task.parse::<usize>().ok()?, n.parse().ok()?)));
+    let mut words = line.rsplit(' ').map(str::parse);
+    let numbers = match (words.next(), words.next()) {
+        (Some(Ok(n)), Some(Ok(task))) => Some((task as usize, n)),
+        _ => None,
+    };
     if let Some((task, n)) = numbers {
         acknowledged[task] = n;
     }
