@@ -1,8 +1,8 @@
 //! The writes of the contract that concern one key.
 
 use abiding::{
-    Found, Record, Result, StoreKey, Timestamp,
-    store::{Change, Committed, Created, Deleted, Expect, Farewell, Touched},
+    Found, Result, StoreKey, Timestamp,
+    store::{Change, Committed, Deleted, Expect, Farewell, Touched},
 };
 
 use super::{
@@ -23,37 +23,6 @@ enum Written {
 }
 
 impl Desk {
-    pub(super) async fn create(
-        &self,
-        key: &StoreKey,
-        record: &Record,
-        now: Timestamp,
-    ) -> Result<Created> {
-        let stored = Stored::new(record.clone());
-        let (name, expiry) = (self.names.row(key), self.expiry(stored.ends, now));
-        let batch = Batch::new().add(&name, &stored.to_bytes(), expiry);
-        let Some(subject) = &record.subject else {
-            let (replies, _) = self.send("create", &batch, Effect::Once).await?;
-            let [reply] = self.expect("create", replies)?;
-            return Ok(created(self.outcome("create", reply, Cost::Session)?));
-        };
-        // It counts from the moment on at which the list names it.
-        let batch = batch.get(&self.names.list(subject));
-        let (replies, on) = self.send("create", &batch, Effect::Once).await?;
-        let [added, list] = self.expect("create", replies)?;
-        if !self.outcome("create", added, Cost::Session)? {
-            return Ok(Created::KeyTaken);
-        }
-        let known = Some(List::read(list, on)?);
-        let until = record.absolute_deadline;
-        let edit = |list: &mut List| {
-            list.add(key, until);
-            Edit::Write
-        };
-        self.edit_list("create", subject, known, now, edit).await?;
-        Ok(Created::Yes)
-    }
-
     pub(super) async fn commit(
         &self,
         key: &StoreKey,
@@ -340,13 +309,5 @@ impl Desk {
         } else {
             Written::Ended
         })
-    }
-}
-
-fn created(is_new: bool) -> Created {
-    if is_new {
-        Created::Yes
-    } else {
-        Created::KeyTaken
     }
 }

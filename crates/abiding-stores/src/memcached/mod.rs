@@ -39,6 +39,7 @@
 //! # };
 //! ```
 
+mod beginnings;
 mod changes;
 mod checkup;
 mod failure;

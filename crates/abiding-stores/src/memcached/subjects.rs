@@ -4,13 +4,7 @@ use std::cmp::Reverse;
 
 use abiding::{Found, Result, StoreKey, SubjectKey, Timestamp};
 
-use super::{
-    Desk, ROUNDS, Seen,
-    link::Effect,
-    lists::{Edit, List},
-    rows::Row,
-    wire::Batch,
-};
+use super::{Desk, ROUNDS, Seen, link::Effect, lists::List, rows::Row, wire::Batch};
 
 impl Desk {
     /// The living sessions of a subject, the most recently seen first.
@@ -45,12 +39,10 @@ impl Desk {
         found.dedup_by_key(|found| found.key);
         found.sort_by_key(|found| Reverse(found.record.seen));
         if !gone.is_empty() {
-            // A key never comes back, so nothing that lives is taken off here.
-            let edit = |list: &mut List| match list.retain(|key| !gone.contains(key)) {
-                true => Edit::Write,
-                false => Edit::Nothing,
-            };
-            self.edit_list(OF, subject, Some(list), now, edit).await?;
+            // Only if nobody changed it since: a key comes back when the session under it was moved away and back again.
+            let mut list = list;
+            list.retain(|key| !gone.contains(key));
+            self.write_list(OF, subject, &mut list, now).await?;
         }
         Ok(found)
     }

@@ -3,6 +3,7 @@
 #![cfg(all(unix, feature = "memcached"))]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on is over")]
 
+mod beginnings;
 mod costs;
 #[path = "../server/crowds.rs"]
 mod crowds;
