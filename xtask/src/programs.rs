@@ -17,6 +17,8 @@ pub(crate) const BROWSER: &[Program] = &[
 
 /// What the tests of the stores start for themselves.
 pub(crate) const SERVERS: &[Program] = &[
+    // What the doctor asks of a history.
+    ("git", "git"),
     // The server without a service: nothing is started by its installation.
     ("mariadbd", "mariadb-server-core"),
     ("memcached", "memcached"),

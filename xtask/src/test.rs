@@ -11,7 +11,7 @@ use crate::{
 
 /// What `ABIDING_REQUIRE` asks of the tests: a test that needs one of these fails where it is missing.
 pub(crate) const REQUIRED: &str =
-    "axe,chromium,flask,memcached,mysql,nginx,openssl,postgres,redis,wheel";
+    "axe,chromium,flask,git,memcached,mysql,nginx,openssl,postgres,redis,wheel";
 
 pub(crate) fn run(_: &[String]) -> Outcome {
     // Each part runs whatever came of the one before, so that one run tells all there is to mend.

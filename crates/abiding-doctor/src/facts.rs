@@ -13,6 +13,8 @@ pub struct Facts {
     /// Which sources were read, as people name them.
     pub(crate) sources: Vec<String>,
     pub(crate) settings: Vec<Setting>,
+    /// What was set in the history of the repository, the newest commit first.
+    pub(crate) history: Vec<Past>,
     pub(crate) packages: Vec<Package>,
     pub(crate) sights: Vec<Sight>,
     /// The class of a running application's session interface, with its module.
@@ -41,6 +43,13 @@ pub(crate) struct Setting {
     pub(crate) origin: Origin,
     pub(crate) layer: Layer,
     pub(crate) scope: Scope,
+}
+
+/// A setting of a file that was committed.
+pub(crate) struct Past {
+    pub(crate) setting: Setting,
+    /// The first commit that has it in this version of the file, shortened.
+    pub(crate) commit: String,
 }
 
 /// In what kind of place a setting stands.
@@ -156,6 +165,7 @@ impl Facts {
     pub fn merge(mut self, other: Self) -> Self {
         self.sources.extend(other.sources);
         self.settings.extend(other.settings);
+        self.history.extend(other.history);
         self.packages.extend(other.packages);
         self.sights.extend(other.sights);
         self.interface = self.interface.or(other.interface);
@@ -180,6 +190,7 @@ impl fmt::Debug for Facts {
         f.debug_struct("Facts")
             .field("sources", &self.sources)
             .field("settings", &self.settings.len())
+            .field("history", &self.history.len())
             .field("packages", &self.packages.len())
             .field("sights", &self.sights.len())
             .finish_non_exhaustive()

@@ -26,6 +26,8 @@ impl Report {
                     "version": env!("CARGO_PKG_VERSION"),
                     "rules": RULES.iter().map(descriptor).collect::<Vec<_>>(),
                 } },
+                // A log has no place for what was looked at, nor for what could not be.
+                "properties": { "examined": self.sources },
                 "results": found.chain(silenced).collect::<Vec<_>>(),
             }],
         });

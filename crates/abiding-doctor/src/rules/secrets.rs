@@ -1,8 +1,10 @@
 //! Rules of secrets: whether they can be guessed, where they lie, and how old they are. None is printed.
 
+use std::collections::HashSet;
+
 use crate::{
-    facts::{Facts, Layer, Scope, Setting, What},
-    picture::{Extension, Picture, has_password},
+    facts::{Facts, Layer, Past, Scope, Setting, What},
+    picture::{Extension, Picture, has_password, is_near},
     rule::{
         Broken, Rule,
         Severity::{Error, Warning},
@@ -132,43 +134,44 @@ pub(super) const RULES: &[Rule] = &[
         standards: &["ASVS 13.3.1"],
         sources: &[Tree],
         check: |picture| {
-            let committed = |setting: &&Setting| match setting.layer {
-                Layer::Environment { ignored } => picture.facts.is_repository && !ignored,
-                Layer::Code => setting.scope == Scope::Any,
-                Layer::Compose | Layer::Example => true,
-                Layer::Application => false,
+            let here = committed(picture).map(|(setting, _, shape)| {
+                Broken::at(&setting.origin, format!("{} ({shape})", setting.name))
+            });
+            let used = gone(picture).filter_map(|(past, text, shape)| {
+                let setting = picture.facts.settings.iter();
+                let mut setting = setting.filter(|setting| setting.value.texts().contains(&text));
+                let here = &setting.next()?.origin;
+                let Setting { name, origin, .. } = &past.setting;
+                let commit = &past.commit;
+                let what = format!("{name} ({shape}), still that of {here}, is in commit {commit}");
+                Some(Broken::at(origin, what))
+            });
+            here.chain(used).collect()
+        },
+    },
+    Rule {
+        id: "D44",
+        severity: Warning,
+        title: "A secret in the history of the repository",
+        why: "It was taken out of its file, and stays in every copy of the repository.",
+        remedy: "make a new secret, with this one not even a fallback; where that is done, silence this with its date",
+        standards: &["ASVS 13.3.1"],
+        sources: &[Tree],
+        check: |picture| {
+            let is_used = |text| {
+                let mut settings = picture.facts.settings.iter();
+                settings.any(|setting| setting.value.texts().contains(&text))
             };
-            let secrets = picture.facts.settings.iter().filter(committed);
-            let secrets = secrets.filter(|setting| {
-                is_secret(&setting.name)
-                    || setting.name.ends_with("_URL")
-                    || setting.name.ends_with("_URI")
-            });
-            let found = secrets.filter_map(|setting| {
-                let texts = setting.value.texts();
-                // What can be guessed is another rule's, and in an example it is what should be there.
-                let strong = |text: &&&str| {
-                    if is_secret(&setting.name) {
-                        weakness(text.as_bytes()).is_none() && !names_a_source(text)
-                    } else {
-                        // The password of a container's own database is told to that container alone.
-                        setting.layer != Layer::Code
-                            && has_password(text)
-                            && !crate::picture::is_near(text)
-                    }
-                };
-                let text = texts.iter().find(strong)?;
-                let shape = if is_secret(&setting.name) {
-                    shape(text.as_bytes())
-                } else {
-                    "a URL with a password".to_owned()
-                };
-                Some(Broken::at(
-                    &setting.origin,
-                    format!("{} ({shape})", setting.name),
-                ))
-            });
-            found.collect()
+            let unused = gone(picture).filter(|(_, text, _)| !is_used(*text));
+            unused
+                .map(|(past, _, shape)| {
+                    let Setting { name, origin, .. } = &past.setting;
+                    Broken::at(
+                        origin,
+                        format!("{name} ({shape}) is in commit {}", past.commit),
+                    )
+                })
+                .collect()
         },
     },
     Rule {
@@ -216,6 +219,54 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
 ];
+
+/// The settings with a secret in them that the repository has or will have: each with the secret, and what that
+/// looks like.
+fn committed<'a>(
+    picture: &Picture<'a>,
+) -> impl Iterator<Item = (&'a Setting, &'a str, String)> + use<'a> {
+    let is_repository = picture.facts.is_repository;
+    let settings = picture.facts.settings.iter().filter(move |setting| {
+        is_repository || !matches!(setting.layer, Layer::Environment { .. })
+    });
+    settings.filter_map(|setting| {
+        let (text, shape) = told(setting)?;
+        Some((setting, text, shape))
+    })
+}
+
+/// The secrets that were committed and are in no file of the repository any more, each once.
+fn gone<'a>(picture: &Picture<'a>) -> impl Iterator<Item = (&'a Past, &'a str, String)> + use<'a> {
+    let mut told_of: HashSet<_> = committed(picture).map(|(_, text, _)| text).collect();
+    // The oldest commit that has it tells the longest story.
+    picture.facts.history.iter().rev().filter_map(move |past| {
+        let (text, shape) = told(&past.setting)?;
+        told_of.insert(text).then_some((past, text, shape))
+    })
+}
+
+/// The secret that everybody learns who has a setting's file, and what it looks like.
+fn told(setting: &Setting) -> Option<(&str, String)> {
+    let is_file_of_all = match setting.layer {
+        Layer::Environment { ignored } => !ignored,
+        Layer::Code => setting.scope == Scope::Any,
+        Layer::Compose | Layer::Example => true,
+        Layer::Application => false,
+    };
+    let is_url = setting.name.ends_with("_URL") || setting.name.ends_with("_URI");
+    let texts = setting.value.texts();
+    let mut texts = texts.into_iter().filter(|_| is_file_of_all);
+    if is_secret(&setting.name) {
+        // What can be guessed is another rule's, and in an example it is what should be there.
+        let text =
+            texts.find(|text| weakness(text.as_bytes()).is_none() && !names_a_source(text))?;
+        return Some((text, shape(text.as_bytes())));
+    }
+    // The password of a container's own database is told to that container alone.
+    let text = texts
+        .find(|url| is_url && setting.layer != Layer::Code && has_password(url) && !is_near(url))?;
+    Some((text, "a URL with a password".to_owned()))
+}
 
 fn weak(picture: &Picture<'_>) -> Vec<Broken> {
     let judged = |setting: &&Setting| {

@@ -7,7 +7,7 @@ use crate::{
     Facts, RULES, Silences, examine,
     facts::{Answer, StoreSays},
     rule::Source,
-    tree::tests::facts_of,
+    tree::tests::{facts_of, facts_since},
 };
 
 /// Facts in the fewest words.
@@ -18,6 +18,11 @@ enum Fixture {
     Answer(&'static [&'static str]),
     Store(fn(&mut StoreSays)),
     Tree(&'static [(&'static str, &'static str)]),
+    /// Files of earlier commits, and those that are there.
+    Since(
+        &'static [(&'static str, &'static str)],
+        &'static [(&'static str, &'static str)],
+    ),
     /// One file, `app.py`, behind the imports of Flask alone, Flask-Session, or abiding.
     Flask(&'static str),
     FlaskSession(&'static str),
@@ -710,14 +715,73 @@ const CASES: &[Case] = &[
                 "session.key",
                 "lN3tq0kYb0y3Zp1q9mVt8r6sJxQ2cWfE5uHaDgKiLoM\n",
             )]),
+            // It went into a file that the repository does not have, and everybody knows it still.
+            Since(
+                &[(
+                    "config.py",
+                    "SECRET_KEY = '4c1e1b6e0f5c9a37b2d8f2a4a6f7d0935d1c2ce78e9b'",
+                )],
+                &[(
+                    ".env",
+                    "SECRET_KEY=4c1e1b6e0f5c9a37b2d8f2a4a6f7d0935d1c2ce78e9b\n",
+                )],
+            ),
         ],
         sound: &[
+            Since(
+                &[(
+                    "config.py",
+                    "SECRET_KEY = '4c1e1b6e0f5c9a37b2d8f2a4a6f7d0935d1c2ce78e9b'",
+                )],
+                &[],
+            ),
             Tree(&[(".env.example", "SECRET_KEY=\n")]),
             Tree(&[(
                 "compose.yml",
                 "services:\n  web:\n    environment:\n      SECRET_KEY: ${SECRET_KEY:?}\n",
             )]),
             Flask("SECRET_KEY = os.environ['SECRET_KEY']"),
+        ],
+    },
+    Case {
+        rule: "D44",
+        broken: &[
+            Since(
+                &[(
+                    "config.py",
+                    "import flask\nSECRET_KEY = '4c1e1b6e0f5c9a37b2d8f2a4a6f7d0935d1c2ce78e9b'",
+                )],
+                &[("config.py", "import flask\nSECRET_KEY = os.environ['KEY']")],
+            ),
+            Since(
+                &[(
+                    ".env",
+                    "DATABASE_URL=postgres://shop:Xo3fie@db.example.com/shop\n",
+                )],
+                &[],
+            ),
+        ],
+        sound: &[
+            // What everybody can guess was no secret then either.
+            Since(&[("config.py", "import flask\nSECRET_KEY = 'dev'")], &[]),
+            Since(
+                &[(
+                    "tests/config.py",
+                    "import flask\nSECRET_KEY = '4c1e1b6e0f5c9a37b2d8f2a4a6f7d0935d1c2ce78e9b'",
+                )],
+                &[],
+            ),
+            // Where it still stands it is the error DR-4.
+            Since(
+                &[(
+                    ".env",
+                    "SECRET_KEY=4c1e1b6e0f5c9a37b2d8f2a4a6f7d0935d1c2ce78e9b\n",
+                )],
+                &[(
+                    ".env",
+                    "SECRET_KEY=4c1e1b6e0f5c9a37b2d8f2a4a6f7d0935d1c2ce78e9b\n",
+                )],
+            ),
         ],
     },
     Case {
@@ -906,6 +970,7 @@ impl Fixture {
                 }
             }
             Tree(files) => facts_of(files),
+            Since(then, now) => facts_since(then, now),
             Flask(code) => python(FLASK, code),
             FlaskSession(code) => python(FLASK_SESSION, code),
             Abiding(code) => python(

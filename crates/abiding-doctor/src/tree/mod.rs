@@ -5,6 +5,7 @@
 
 mod compose;
 mod dotenv;
+mod history;
 mod keys;
 mod lines;
 mod packages;
@@ -48,7 +49,7 @@ impl Facts {
         };
         let files = files(&root);
         let mut facts = read_all(&base, &files);
-        facts.is_repository = base.ancestors().any(|folder| folder.join(".git").exists());
+        facts.is_repository = is_repository(&base);
         facts.sources = vec![match files.len() {
             1 => format!("{named} (1 file)"),
             files => format!("{named} ({files} files)"),
@@ -71,7 +72,48 @@ struct Named<'a> {
     layer: Layer,
 }
 
-type Reader = fn(&mut Facts, Named<'_>, &str);
+/// Whether it lies in a repository of git: what is not ignored there gets committed.
+fn is_repository(folder: &Path) -> bool {
+    folder
+        .ancestors()
+        .any(|folder| folder.join(".git").exists())
+}
+
+/// How a file is read.
+#[derive(Clone, Copy)]
+enum Kind {
+    Compose,
+    Dotenv,
+    Keys,
+    Lines,
+    Pyproject,
+    Python,
+    Requirements,
+    Rust,
+}
+
+impl Kind {
+    fn read(self, facts: &mut Facts, named: Named<'_>, text: &str) {
+        match self {
+            Self::Compose => compose::read(facts, named, text),
+            Self::Dotenv => dotenv::read(facts, named, text),
+            Self::Keys => keys::read(facts, named, text),
+            Self::Lines => lines::read(facts, named, text),
+            Self::Pyproject => packages::read_pyproject(facts, named, text),
+            Self::Python => python::read(facts, named, text),
+            Self::Requirements => packages::read_requirements(facts, named, text),
+            Self::Rust => rust::read(facts, named, text),
+        }
+    }
+
+    /// Whether settings may stand in it.
+    fn has_settings(self) -> bool {
+        matches!(
+            self,
+            Self::Compose | Self::Dotenv | Self::Keys | Self::Python
+        )
+    }
+}
 
 /// In the order of their paths, so that a report is the same each time.
 fn files(root: &Path) -> Vec<File> {
@@ -87,12 +129,12 @@ fn files(root: &Path) -> Vec<File> {
         !(entry.file_type().is_some_and(|kind| kind.is_dir()) && SKIPPED.contains(&&*name))
     });
     for entry in walk.build().filter_map(Result::ok) {
-        let Some(kind) = entry.file_type() else {
+        let Some(of) = entry.file_type() else {
             continue;
         };
-        if kind.is_dir() {
+        if of.is_dir() {
             folders.push(entry.into_path());
-        } else if kind.is_file() && reader(entry.path()).is_some() && files.len() < MOST_FILES {
+        } else if of.is_file() && kind(entry.path()).is_some() && files.len() < MOST_FILES {
             files.push(File {
                 path: entry.into_path(),
                 ignored: false,
@@ -165,7 +207,7 @@ fn read(base: &Path, file: &File) -> Option<Facts> {
 
 /// The facts of one file, by its path and text.
 fn read_text(path: &Path, text: &str, ignored: bool) -> Option<Facts> {
-    let reader = reader(path)?;
+    let kind = kind(path)?;
     let place: Arc<str> = path.to_string_lossy().replace('\\', "/").into();
     let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
     let layer = match () {
@@ -176,7 +218,7 @@ fn read_text(path: &Path, text: &str, ignored: bool) -> Option<Facts> {
     };
     let mut facts = Facts::default();
     let scope = scope(&place, &name);
-    reader(
+    kind.read(
         &mut facts,
         Named {
             place: &place,
@@ -189,14 +231,14 @@ fn read_text(path: &Path, text: &str, ignored: bool) -> Option<Facts> {
 }
 
 /// How a file is read, by its name.
-fn reader(path: &Path) -> Option<Reader> {
+fn kind(path: &Path) -> Option<Kind> {
     let name = path.file_name()?.to_str()?.to_ascii_lowercase();
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
     if is_dotenv(&name) || is_example(&name) {
-        return Some(dotenv::read);
+        return Some(Kind::Dotenv);
     }
     if is_compose(&name) {
-        return Some(compose::read);
+        return Some(Kind::Compose);
     }
     let requirements = extension == "txt"
         && (name.contains("requirements")
@@ -204,15 +246,14 @@ fn reader(path: &Path) -> Option<Reader> {
                 .parent()
                 .is_some_and(|folder| folder.ends_with("requirements")));
     Some(match extension {
-        _ if requirements => packages::read_requirements,
-        _ if name == "pyproject.toml" => packages::read_pyproject,
-        _ if name == "pipfile" => packages::read_pyproject,
-        "py" => python::read,
-        "rs" => rust::read,
-        "key" | "keys" => keys::read,
-        "md" | "rst" | "sh" | "bash" | "sql" => lines::read,
+        _ if requirements => Kind::Requirements,
+        _ if name == "pyproject.toml" || name == "pipfile" => Kind::Pyproject,
+        "py" => Kind::Python,
+        "rs" => Kind::Rust,
+        "key" | "keys" => Kind::Keys,
+        "md" | "rst" | "sh" | "bash" | "sql" => Kind::Lines,
         _ if name.starts_with("dockerfile") || name == "makefile" || name == "procfile" => {
-            lines::read
+            Kind::Lines
         }
         _ => return None,
     })

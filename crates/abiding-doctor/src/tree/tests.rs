@@ -2,7 +2,21 @@
 
 use std::path::Path;
 
-use crate::facts::Facts;
+use crate::facts::{Facts, Past};
+
+/// The facts of a repository that has these files, and has had those.
+pub(crate) fn facts_since(then: &[(&str, &str)], now: &[(&str, &str)]) -> Facts {
+    let settings = facts_of(then).settings.into_iter();
+    Facts {
+        history: settings
+            .map(|setting| Past {
+                setting,
+                commit: "0123456789".to_owned(),
+            })
+            .collect(),
+        ..facts_of(now)
+    }
+}
 
 /// The facts of files by path and text, as they would be found in a repository.
 pub(crate) fn facts_of(files: &[(&str, &str)]) -> Facts {
