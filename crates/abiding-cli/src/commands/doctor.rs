@@ -48,6 +48,9 @@ pub(crate) struct Doctor {
     /// Trust the certificates in this PEM file, and no others, where a page is asked over https
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
+    /// Do not search the history of the tree's repository for secrets that were committed once
+    #[arg(long)]
+    no_history: bool,
     #[command(flatten)]
     now: Now,
 }
@@ -78,7 +81,12 @@ impl Doctor {
             let url = UrlArgs::of(place).read()?;
             return run(async { Ok(Facts::of_store(&url).await) });
         }
-        Ok(Facts::of_tree(Path::new(place))?)
+        let tree = Path::new(place);
+        let facts = Facts::of_tree(tree)?;
+        Ok(match self.no_history {
+            true => facts,
+            false => facts.merge(Facts::of_history(tree)),
+        })
     }
 
     fn silences(&self) -> Result<Silences, Failure> {
