@@ -133,6 +133,7 @@ impl Notes {
                 ..MetaEdit::default()
             },
             sealer: self.sealer.clone(),
+            under: None,
         };
         let expect = Expect::Version(note.version);
         match self.store.commit(&note.key, &change, expect, now).await? {

@@ -5,6 +5,7 @@ mod caught;
 mod crossing;
 mod flawed;
 mod ledger;
+mod meeting;
 mod memory;
 mod moving;
 mod privileges;

@@ -8,26 +8,27 @@
 use std::{sync::Arc, time::Duration};
 
 use abiding::{
-    Brought, CookieSpec, Info, KeyRing, Manager, MemoryStore, Phase, Session, Standing, store::Scan,
+    Brought, CookieSpec, Info, KeyRing, Manager, MemoryStore, Phase, Session, Standing,
+    store::{Scan, Store},
 };
 use abiding_testkit::{
     Fault, Faulty, ManualClock, Operation, Plan, block_on, cancel_at_every_await,
 };
 
 /// Two places: their stores, and the keys of each.
-struct Stage {
-    clock: ManualClock,
-    stores: [Faulty<Arc<MemoryStore>>; 2],
+pub(crate) struct Stage {
+    pub(crate) clock: ManualClock,
+    pub(crate) stores: [Faulty<Arc<MemoryStore>>; 2],
     keys: [KeyRing; 2],
     names: [&'static str; 2],
 }
 
-const OLD: usize = 0;
-const NEW: usize = 1;
+pub(crate) const OLD: usize = 0;
+pub(crate) const NEW: usize = 1;
 
 impl Stage {
     /// One cookie leads to both places, or each has one of its own.
-    fn new(same: bool) -> Self {
+    pub(crate) fn new(same: bool) -> Self {
         let keys = KeyRing::generate().unwrap();
         let slow = || {
             Plan::new()
@@ -43,7 +44,7 @@ impl Stage {
         }
     }
 
-    fn node(&self, end: usize, elsewhere: Option<Phase>) -> Manager {
+    pub(crate) fn node(&self, end: usize, elsewhere: Option<Phase>) -> Manager {
         let builder = Manager::builder(self.stores[end].clone())
             .keys(self.keys[end].clone())
             .cookie(CookieSpec::host(self.names[end]).unwrap())
@@ -55,10 +56,34 @@ impl Stage {
         }
         .unwrap()
     }
+
+    /// The same, and each place is what `store` makes of it.
+    pub(crate) fn node_of<S: Store>(
+        &self,
+        store: impl Fn(&Arc<MemoryStore>) -> S + Copy,
+        end: usize,
+        elsewhere: Option<Phase>,
+    ) -> Manager {
+        let slow = Plan::new()
+            .always(Operation::Any, Fault::Delay(1))
+            .always(Operation::Any, Fault::DelayReply(1));
+        let builder = Manager::builder(Faulty::new(store(self.stores[end].store()), slow))
+            .keys(self.keys[end].clone())
+            .cookie(CookieSpec::host(self.names[end]).unwrap())
+            .clock(self.clock.clone());
+        match elsewhere {
+            Some(phase) => {
+                let other = self.node_of(store, 1 - end, None);
+                builder.elsewhere(other, phase).build()
+            }
+            None => builder.build(),
+        }
+        .unwrap()
+    }
 }
 
 /// The cookies that a browser has after one more answer.
-fn told(jar: &str, closing: &abiding::Closing) -> String {
+pub(crate) fn told(jar: &str, closing: &abiding::Closing) -> String {
     let Some(header) = closing.set_cookie.as_deref() else {
         return jar.to_owned();
     };
@@ -75,7 +100,7 @@ fn told(jar: &str, closing: &abiding::Closing) -> String {
 }
 
 /// A request with these cookies, and those that the browser has afterwards.
-fn request(node: &Manager, jar: &str, act: impl AsyncFnOnce(&Session)) -> String {
+pub(crate) fn request(node: &Manager, jar: &str, act: impl AsyncFnOnce(&Session)) -> String {
     block_on(async {
         let session = node.open([jar.as_bytes()]);
         act(&session).await;
@@ -83,12 +108,12 @@ fn request(node: &Manager, jar: &str, act: impl AsyncFnOnce(&Session)) -> String
     })
 }
 
-fn is_live(node: &Manager, jar: &str) -> bool {
+pub(crate) fn is_live(node: &Manager, jar: &str) -> bool {
     let standing = block_on(node.open([jar.as_bytes()]).standing()).unwrap();
     standing == Standing::Live
 }
 
-async fn fill_in(session: &Session) {
+pub(crate) async fn fill_in(session: &Session) {
     session.insert("step", &2).unwrap();
     session.login("ada").unwrap();
     session.set_device("Firefox on Linux");

@@ -618,6 +618,7 @@ impl Shared {
             delta,
             edit,
             sealer: self.sealer.clone(),
+            under: None,
         }
     }
 

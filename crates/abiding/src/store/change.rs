@@ -31,6 +31,9 @@ pub struct Change {
     pub(crate) delta: Delta,
     pub(crate) edit: MetaEdit,
     pub(crate) sealer: Sealer,
+    /// The one key under which it holds: what an id that was given up leads to is another record, even where its
+    /// version is what is in it.
+    pub(crate) under: Option<StoreKey>,
 }
 
 impl Change {
@@ -48,6 +51,10 @@ impl Change {
 
     /// The same for a record that moves to the key `to`, which its seal is bound to from then on.
     pub fn apply_moving(&self, found: &Found, to: &StoreKey) -> Result<Record> {
+        if self.under.is_some_and(|key| key != found.key) {
+            let context = "the session took another id";
+            return Err(Error::new(ErrorKind::Gone, "commit", context));
+        }
         let Some((mut meta, entries)) = self.sealer.open(&found.key, &found.record, self.now)?
         else {
             return Err(Error::new(
@@ -289,6 +296,7 @@ mod tests {
             delta,
             edit: MetaEdit::default(),
             sealer: sealer.clone(),
+            under: None,
         }
     }
 

@@ -108,6 +108,7 @@ pub fn change(now: Timestamp, sets: &[(&str, &str)], removes: &[&str]) -> Change
         delta: delta(sets, removes),
         edit: MetaEdit::default(),
         sealer: SEALER.clone(),
+        under: None,
     }
 }
 

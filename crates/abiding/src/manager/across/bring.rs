@@ -138,7 +138,9 @@ impl Shared {
             at_rest: true,
             ..MetaEdit::default()
         };
-        let change = self.change(Delta::default(), edit, now);
+        let mut change = self.change(Delta::default(), edit, now);
+        // Not what a renewal has moved on, whose cookie knows nothing of the other side.
+        change.under = Some(*key);
         let committed = store
             .commit(key, &change, Expect::Version(version), now)
             .await;

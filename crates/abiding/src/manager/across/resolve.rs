@@ -336,7 +336,11 @@ impl Shared {
             }
             match (mine, other) {
                 (_, Standing::Over(ending)) => return Ok(Some(Whereabouts::Over(ending))),
-                (_, Standing::Aside(live)) => {
+                (mine, Standing::Aside(live)) => {
+                    if matches!(mine, Standing::Copy(_)) {
+                        // What it was made of has another id by now, and is copied under that.
+                        self.drop_copy(&own).await?;
+                    }
                     return Ok(Some(Whereabouts::stored(at, theirs, live)));
                 }
                 (_, Standing::Plain(mut live)) => {
