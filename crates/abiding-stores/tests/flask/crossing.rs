@@ -1,7 +1,7 @@
 //! From what a Flask application keeps to a native store and back, under traffic: Flask's own cookie, and the
 //! layout of Flask-Session in files.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use abiding::{
     FlaskSession, KeyRing, Manager, MemoryStore, Phase,
@@ -30,6 +30,7 @@ fn native(
 ) -> Manager {
     let builder = Manager::builder(store.clone())
         .keys(keys.clone())
+        .subjects()
         .clock(clock.clone());
     match other {
         Some((other, phase)) => builder.elsewhere(other, phase).build().unwrap(),
@@ -256,4 +257,86 @@ fn a_cookie_of_flask_from_before_the_store_is_not_taken_for_the_newer_one_that_w
     let (found, subject) = ask(&back, "d", false);
     assert!(found.starts_with("a b"), "{found}");
     assert_eq!(subject.as_deref(), Some("zoe"));
+}
+
+/// Flask's cookie says what is in it and since which second, and nothing of whose it is. Two visitors with the very same one
+/// move into a store: whatever the one does there, the other keeps what they had, but for a sign-out, which ends the cookie.
+#[test]
+fn of_two_visitors_with_the_very_same_cookie_of_flask_neither_signs_the_other_out() {
+    let clock = ManualClock::new();
+    let store = Faulty::new(Arc::new(MemoryStore::new()), crossing::delays(1));
+    let keys = KeyRing::generate().unwrap();
+    let first = cookie(&clock, None);
+    let forth = native(
+        &store,
+        &keys,
+        &clock,
+        Some((cookie(&clock, None), Phase::Move)),
+    );
+    let alone = native(&store, &keys, &clock, None);
+    let began = || {
+        let mut browser = Browser::new(&first);
+        run(browser.request(async |session| session.insert("n", &1).unwrap()));
+        format!("{}={}", browser.name(), browser.cookie.unwrap())
+    };
+    /// What was asked, and of whom.
+    type Acts<'a> = &'a [(&'a Manager, Act)];
+    #[derive(Clone, Copy)]
+    enum Act {
+        SignIn(&'static str),
+        SignOut,
+        Renew,
+        Revoke,
+    }
+    use Act::{Renew, Revoke, SignIn, SignOut};
+    // What the one does, whether the other's cookie is good afterwards, and how many there are of the one.
+    let cases: [(Acts<'_>, bool, usize); 7] = [
+        (&[(&forth, Renew)], true, 0),
+        (&[(&forth, SignIn("zoe"))], true, 1),
+        (&[(&alone, SignIn("zoe")), (&alone, Renew)], true, 1),
+        (&[(&forth, SignOut)], false, 0),
+        (&[(&forth, SignIn("zoe")), (&forth, SignOut)], false, 0),
+        (&[(&alone, SignIn("zoe")), (&alone, SignOut)], false, 0),
+        (&[(&forth, SignIn("zoe")), (&forth, Revoke)], false, 0),
+    ];
+    for (number, (acts, is_good, left)) in cases.into_iter().enumerate() {
+        let (one, other) = (began(), began());
+        assert_eq!(one, other);
+        let ask = |manager: &Manager, jar: &str, act: Option<Act>| {
+            let session = manager.open([jar.as_bytes()]);
+            run(async {
+                let n: Option<u64> = session.get("n").await.unwrap();
+                match act {
+                    None => {}
+                    Some(SignIn(subject)) => session.login(subject).unwrap(),
+                    Some(SignOut) => session.logout(),
+                    Some(Renew) => session.renew(),
+                    Some(Revoke) => drop(manager.end_subject("zoe").await.unwrap()),
+                }
+                let set = manager.close(&session, false).await.unwrap().set_cookie;
+                let pair = set.map(|set| set.split(';').next().unwrap().to_owned());
+                (n, pair.unwrap_or_else(|| jar.to_owned()))
+            })
+        };
+        let (n, mut jar) = ask(&forth, &one, None);
+        assert_eq!(n, Some(1));
+        for (manager, act) in acts {
+            (_, jar) = ask(manager, &jar, Some(*act));
+        }
+        // Past the grace of ids that were given up.
+        clock.advance(Duration::from_secs(60));
+        let (n, theirs) = ask(&forth, &other, None);
+        assert_eq!(n, is_good.then_some(1), "case {number}");
+        // And the other way round.
+        if is_good {
+            let (_, theirs) = ask(&forth, &theirs, Some(SignIn("ada")));
+            ask(&forth, &theirs, Some(SignOut));
+            assert_eq!(ask(&forth, &jar, None).0, Some(1), "case {number}");
+            assert_eq!(ask(&forth, &other, None).0, None, "case {number}");
+        }
+        let sessions = run(alone.sessions_of("zoe")).unwrap();
+        assert_eq!(sessions.len(), left, "case {number}");
+        run(alone.end_subject("zoe")).unwrap();
+        clock.advance(Duration::from_secs(1));
+    }
 }

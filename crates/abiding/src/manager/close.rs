@@ -550,6 +550,14 @@ impl Shared {
                 .await;
             match gone_is_an_answer(rotated)? {
                 Committed::Yes(_) => {
+                    if let Some(mark) = &meta.mark
+                        && mark.side == Side::Claimed
+                        && let Some(name) = mark.twin()
+                        && let Err(error) =
+                            Box::pin(self.follow_renewal(name.as_bytes(), &old.id, &new, now)).await
+                    {
+                        tracing::warn!(%error, "the cookie that a session came out of counts as ended soon");
+                    }
                     let cookie = self.token_cookie(&new, &meta, now);
                     return Ok(Outcome::Renamed(Renamed {
                         credential: new,

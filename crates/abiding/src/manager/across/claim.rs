@@ -12,10 +12,10 @@ use crate::{
     engine::{Asked, Credential, Live},
     error::{Error, ErrorKind, Result},
     id::{SessionId, StoreKey},
-    manager::{Place, Shared},
+    manager::{Place, Shared, close::gone_is_an_answer},
     record::Version,
     session::ROUNDS,
-    store::{Created, DynStore, Sealer},
+    store::{Change, Created, DynStore, Expect, MetaEdit, Sealer},
 };
 
 /// How much longer than its cookie a claim is kept: clocks differ.
@@ -159,6 +159,11 @@ impl Shared {
         name: &[u8; 32],
         now: Timestamp,
     ) -> Result<Option<Option<Credential>>> {
+        let claim = self.read_claim(name, now).await?;
+        Ok(claim.map(|claim| claim.leads_to.map(|id| self.credential_of(id))))
+    }
+
+    async fn read_claim(&self, name: &[u8; 32], now: Timestamp) -> Result<Option<Claim>> {
         let Some((store, sealer)) = self.claims() else {
             return Ok(None);
         };
@@ -169,15 +174,82 @@ impl Shared {
         let Some((_, entries)) = sealer.open(&found.key, &found.record, now)? else {
             return Ok(None);
         };
-        let Some(id) = entries.find(ID) else {
-            return Ok(Some(None));
+        let mut claim = Claim {
+            leads_to: None,
+            version: found.record.version,
         };
-        let text: String = codec::decode_value(ID, id)?;
-        let mut bytes = [0; SessionId::LEN];
-        if !base64url::decode_exactly(text.as_bytes(), &mut bytes) {
-            return Ok(Some(None));
+        if let Some(id) = entries.find(ID) {
+            let text: String = codec::decode_value(ID, id)?;
+            let mut bytes = [0; SessionId::LEN];
+            if base64url::decode_exactly(text.as_bytes(), &mut bytes) {
+                claim.leads_to = Some(SessionId::from_bytes(bytes));
+            }
         }
-        Ok(Some(Some(self.credential_of(SessionId::from_bytes(bytes)))))
+        Ok(Some(claim))
+    }
+
+    /// Lets the claim from which the session of the id `old` came lead to its next one. Without it the cookie counts as one that
+    /// was ended as soon as the old id is good for nothing.
+    pub(in crate::manager) async fn follow_renewal(
+        &self,
+        name: &[u8; 32],
+        old: &SessionId,
+        new: &Credential,
+        now: Timestamp,
+    ) -> Result<()> {
+        let claim = self.read_claim(name, now).await?;
+        let Some(id) = claim.as_ref().and_then(|claim| claim.leads_to.clone()) else {
+            return Ok(());
+        };
+        // Otherwise another visitor had the very same cookie, and was the first to show it.
+        let is_theirs =
+            id == *old || self.standing(&self.credential_of(id), now).await?.1 == new.key;
+        let Some(claim) = claim.filter(|_| is_theirs) else {
+            return Ok(());
+        };
+        let expect = Expect::Version(claim.version);
+        self.lead_claim(name, Some(new), expect, now).await
+    }
+
+    /// Says of a claimed cookie that it is over, and answers which session it was claimed for.
+    pub(super) async fn close_claim(
+        &self,
+        name: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<Credential>> {
+        let claimed = self.claimed(name, now).await?.flatten();
+        if claimed.is_some() {
+            self.lead_claim(name, None, Expect::Any, now).await?;
+        }
+        Ok(claimed)
+    }
+
+    async fn lead_claim(
+        &self,
+        name: &[u8; 32],
+        to: Option<&Credential>,
+        expect: Expect,
+        now: Timestamp,
+    ) -> Result<()> {
+        let Some((store, sealer)) = self.claims() else {
+            return Ok(());
+        };
+        let mut delta = Delta::default();
+        match to {
+            Some(credential) => delta.set(ID, &spelled(&credential.id)?)?,
+            None => delta.remove(ID),
+        }
+        let change = Change {
+            now,
+            delta,
+            under: None,
+            edit: MetaEdit::default(),
+            sealer: sealer.clone(),
+        };
+        let key = self.naming.note_key("claimed cookie", name);
+        let committed = store.commit(&key, &change, expect, now).await;
+        gone_is_an_answer(committed)?;
+        Ok(())
     }
 
     /// Gives the session in a cookie a record and claims the cookie for it. Answers its credential, if it is
@@ -256,11 +328,21 @@ impl Shared {
         let until = ends.after(MARGIN).min(now.after(MOST));
         let mut delta = Delta::default();
         if let Some(credential) = credential {
-            let id = base64url::encode(credential.id.as_bytes());
-            delta.set(ID, &codec::encode_value(ID, &id)?)?;
+            delta.set(ID, &spelled(&credential.id)?)?;
         }
         let meta = Meta::new(now, until);
         let record = sealer.record(&key, &meta, &Entries::default(), &delta, now)?;
         Ok(store.create(&key, &record, now).await? == Created::Yes)
     }
+}
+
+/// What a cookie was claimed for.
+struct Claim {
+    /// Nothing if the session was ended while it was in the cookie, or the cookie since.
+    leads_to: Option<SessionId>,
+    version: Version,
+}
+
+fn spelled(id: &SessionId) -> Result<Vec<u8>> {
+    codec::encode_value(ID, &base64url::encode(id.as_bytes()))
 }

@@ -6,7 +6,7 @@ use super::{Lead, Origin, Parting};
 use crate::{
     codec::Side,
     ending::Ending,
-    engine::{Known, Live, Parted},
+    engine::{Credential, Known, Live, Parted},
     error::Result,
     id::StoreKey,
     manager::{Place, Shared},
@@ -155,14 +155,40 @@ impl Shared {
         let ends = live.map(|live| live.meta.absolute_deadline.min(live.idle_deadline));
         for place in (0..=self.others.len()).map(|at| self.place(at)) {
             let ends = ends.unwrap_or(crate::Timestamp::MAX);
-            if !place.claim(name, None, ends, now).await?
-                && let Some(Some(credential)) = place.claimed(name, now).await?
+            if place.claim(name, None, ends, now).await? {
+                continue;
+            }
+            let Some(credential) = place.close_claim(name, now).await? else {
+                continue;
+            };
+            if let Some(live) = live
+                && place.is_same_person(&credential, live, now).await?
                 && let Some(store) = place.store_of()
             {
                 store.delete(&credential.key, None, now).await?;
             }
         }
         Ok(())
+    }
+
+    /// Whether the session that a cookie was claimed for is the one that ends, or of the same subject. Otherwise it is that of another
+    /// visitor who had the very same cookie.
+    async fn is_same_person(
+        &self,
+        claimed: &Credential,
+        ending: &Live,
+        now: crate::Timestamp,
+    ) -> Result<bool> {
+        use super::Standing::{Absent, Aside, Copy, Moved, Over, Plain};
+        let (standing, _) = self.standing(claimed, now).await?;
+        Ok(match standing {
+            Absent | Over(_) => false,
+            Aside(live) | Copy(live) | Moved(live) | Plain(live) => {
+                let (ours, theirs) = (&live.meta, &ending.meta);
+                ours.handle == theirs.handle
+                    || (ours.subject.is_some() && ours.subject == theirs.subject)
+            }
+        })
     }
 
     /// The keys under which the same sessions may lie in other places, and the names of the cookies that they
