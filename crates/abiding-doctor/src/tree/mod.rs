@@ -17,7 +17,10 @@ pub(crate) mod tests;
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
 };
 
@@ -177,23 +180,30 @@ fn read_all(base: &Path, files: &[File]) -> Facts {
     let workers = thread::available_parallelism()
         .map_or(1, usize::from)
         .min(8);
-    let share = files.len().div_ceil(workers).max(1);
-    thread::scope(|scope| {
-        let read = |files: &[File]| {
-            let facts = files.iter().filter_map(|file| read(base, file));
-            facts.fold(Facts::default(), Facts::merge)
+    // Small shares, taken one after the other: what is in a folder may take longer than what is in the next.
+    let (shares, next) = (files.chunks(SHARE).collect::<Vec<_>>(), AtomicUsize::new(0));
+    let work = || {
+        let take = || {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let read = shares.get(at)?.iter().filter_map(|file| read(base, file));
+            Some((at, read.fold(Facts::default(), Facts::merge)))
         };
-        let parts: Vec<_> = files
-            .chunks(share)
-            .map(|files| scope.spawn(move || read(files)))
-            .collect();
+        std::iter::from_fn(take).collect::<Vec<_>>()
+    };
+    let mut parts: Vec<_> = thread::scope(|scope| {
+        let parts: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
         // A thread that died has no facts; the others' hold all the same.
-        parts
-            .into_iter()
-            .filter_map(|part| part.join().ok())
-            .fold(Facts::default(), Facts::merge)
-    })
+        let parts = parts.into_iter().filter_map(|part| part.join().ok());
+        parts.flatten().collect()
+    });
+    parts.sort_unstable_by_key(|(at, _)| *at);
+    parts
+        .into_iter()
+        .fold(Facts::default(), |all, (_, part)| all.merge(part))
 }
+
+/// So many files a thread reads before it takes the next ones.
+const SHARE: usize = 16;
 
 fn read(base: &Path, file: &File) -> Option<Facts> {
     let place = file.path.strip_prefix(base).unwrap_or(&file.path);

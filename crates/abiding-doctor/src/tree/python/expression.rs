@@ -233,6 +233,9 @@ impl<'t> Names<'t> {
 
 /// The named children of a node, without comments.
 pub(super) fn children(node: Node<'_>) -> Vec<Node<'_>> {
+    if node.named_child_count() == 0 {
+        return Vec::new();
+    }
     let mut cursor = node.walk();
     node.named_children(&mut cursor)
         .filter(|child| child.kind() != "comment")

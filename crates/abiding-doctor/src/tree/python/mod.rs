@@ -6,6 +6,8 @@
 mod expression;
 mod walk;
 
+use std::cell::RefCell;
+
 use tree_sitter::Parser;
 
 use crate::{
@@ -32,15 +34,19 @@ pub(super) fn read(facts: &mut Facts, named: Named<'_>, text: &str) {
     if named.scope == Scope::Testing || !is_of_interest {
         return;
     }
-    let mut parser = Parser::new();
-    // The grammar is compiled in; it fits the library or the tests of this file would not pass.
-    if parser
-        .set_language(&tree_sitter_python::LANGUAGE.into())
-        .is_err()
-    {
-        return;
-    }
-    if let Some(tree) = parser.parse(text, None) {
-        walk::walk(facts, named, text, tree.root_node());
-    }
+    PARSER.with_borrow_mut(|parser| {
+        if let Some(tree) = parser.as_mut().and_then(|parser| parser.parse(text, None)) {
+            walk::walk(facts, named, text, tree.root_node());
+        }
+    });
+}
+
+thread_local! {
+    /// One for all files of a thread: what it has allocated for one it has for the next.
+    static PARSER: RefCell<Option<Parser>> = RefCell::new({
+        let mut parser = Parser::new();
+        // The grammar is compiled in; it fits the library or the tests of this file would not pass.
+        let fits = parser.set_language(&tree_sitter_python::LANGUAGE.into());
+        fits.ok().map(|()| parser)
+    });
 }

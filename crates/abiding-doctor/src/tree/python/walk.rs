@@ -116,9 +116,12 @@ impl<'t> Walker<'_, '_, 't> {
     }
 
     fn visit_all(&mut self, node: Node<'t>, around: &Around<'t>, depth: usize) {
+        // Half of all nodes have none, and a cursor is an allocation.
+        if node.named_child_count() == 0 {
+            return;
+        }
         let mut cursor = node.walk();
-        let all: Vec<_> = node.named_children(&mut cursor).collect();
-        for child in all {
+        for child in node.named_children(&mut cursor) {
             self.visit(child, around, depth + 1);
         }
     }
@@ -245,7 +248,7 @@ impl<'t> Walker<'_, '_, 't> {
             ..Function::default()
         };
         if let Some(body) = node.child_by_field_name("body") {
-            self.learn(body, &mut function, 0);
+            self.learn(body, &mut function);
             self.secret_file(node, body);
         }
         let around = Around {
@@ -256,10 +259,25 @@ impl<'t> Walker<'_, '_, 't> {
     }
 
     /// Learns which names of a function are values of the session, and whether it is told of changes.
-    fn learn(&self, node: Node<'t>, function: &mut Function<'t>, depth: usize) {
-        if depth > DEEPEST {
-            return;
+    fn learn(&self, body: Node<'t>, function: &mut Function<'t>) {
+        let (mut cursor, mut depth) = (body.walk(), 0);
+        loop {
+            self.learn_from(cursor.node(), function);
+            let deeper = depth < DEEPEST && cursor.goto_first_child();
+            depth += usize::from(deeper);
+            if deeper {
+                continue;
+            }
+            while !cursor.goto_next_sibling() {
+                if depth == 0 || !cursor.goto_parent() {
+                    return;
+                }
+                depth -= 1;
+            }
         }
+    }
+
+    fn learn_from(&self, node: Node<'t>, function: &mut Function<'t>) {
         if node.kind() == "assignment"
             && let (Some(left), Some(right)) = (
                 node.child_by_field_name("left"),
@@ -278,9 +296,6 @@ impl<'t> Walker<'_, '_, 't> {
             let left = self.names.dotted(left);
             function.tells |=
                 self.is_session_name(left.strip_suffix(".modified").unwrap_or_default());
-        }
-        for child in children(node) {
-            self.learn(child, function, depth + 1);
         }
     }
 
