@@ -1,6 +1,6 @@
 //! Instants and lengths of time as people write and read them.
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 use abiding::{
     Clock, SystemClock, Timestamp,
@@ -30,8 +30,13 @@ impl Clock for Now {
 /// An instant in UTC, to the second; `never` for the end of time.
 pub(crate) fn spelled(instant: Timestamp) -> String {
     let micros = instant.as_millis().div_euclid(1_000).checked_mul(1_000_000);
-    let moment = micros.and_then(Datetime::from_unix_micros);
-    moment.map_or_else(|| "never".to_owned(), |moment| moment.to_string())
+    let Some(moment) = micros.and_then(Datetime::from_unix_micros) else {
+        return "never".to_owned();
+    };
+    let mut text = String::with_capacity("2026-11-21T12:00:00Z".len());
+    // Writing to a text does not fail.
+    let _ = write!(text, "{moment}");
+    text
 }
 
 /// How long before or after now that is: `3 days ago`, `in 25 min`.

@@ -346,6 +346,11 @@ impl Reader {
 
     /// The name and the value in a line.
     fn presented<'a>(&self, line: &'a str) -> (Option<&'a str>, &'a str) {
+        // Nearly always it is the value alone. All of it is looked at: several bytes at once are faster than an early end.
+        let is_more = |byte: u8| matches!(byte, b':' | b';' | b'=' | b'"');
+        if !line.bytes().fold(false, |more, byte| more | is_more(byte)) {
+            return (None, line);
+        }
         let header = ["cookie:", "set-cookie:"].iter().find_map(|name| {
             let (head, rest) = line.split_at_checked(name.len())?;
             head.eq_ignore_ascii_case(name).then_some(rest)

@@ -189,14 +189,18 @@ impl Timedelta {
 
 impl fmt::Display for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
+        // `{:02}` would be most of what it costs to print a date, and tools print one for every line.
+        let ([a, b], [c, d]) = (pair((self.year / 100) as u8), pair((self.year % 100) as u8));
+        let ([e, g], [h, i]) = (pair(self.month), pair(self.day));
+        f.write_str(ascii(&[a, b, c, d, b'-', e, g, b'-', h, i]))
     }
 }
 
 impl fmt::Display for Time {
     /// As msgspec and RFC 3339 spell it: `Z` for UTC, the offset to the minute.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:02}:{:02}:{:02}", self.hour, self.minute, self.second)?;
+        let [[a, b], [c, d], [e, g]] = [self.hour, self.minute, self.second].map(pair);
+        f.write_str(ascii(&[a, b, b':', c, d, b':', e, g]))?;
         if self.micros > 0 {
             write!(f, ".{:06}", self.micros)?;
         }
@@ -216,8 +220,19 @@ impl fmt::Display for Time {
 
 impl fmt::Display for Datetime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}T{}", self.date, self.time)
+        self.date.fmt(f)?;
+        f.write_str("T")?;
+        self.time.fmt(f)
     }
+}
+
+/// Two digits of a number below 100.
+fn pair(number: u8) -> [u8; 2] {
+    [b'0' + number / 10, b'0' + number % 10]
+}
+
+fn ascii(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or_default()
 }
 
 impl fmt::Display for Timedelta {
