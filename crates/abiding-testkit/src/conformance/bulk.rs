@@ -118,6 +118,60 @@ pub async fn what_was_replaced_is_changed_as_any_record<S: Bulk>(store: &S) {
     assert_eq!(values, pairs(&[("kept", "2"), ("more", "3")]));
 }
 
+/// Thousands, some of them long: as far as they go out in parts, each part is answered in its place.
+pub async fn what_takes_more_than_one_message_is_written_as_a_little_is<S: Bulk>(store: &S) {
+    let probe = Probe(store);
+    let long = "x".repeat(60_000);
+    let mut many: Vec<_> = (0..2_100).map(|_| (sample::key(), rich(0))).collect();
+    for (_, record) in many.iter_mut().skip(1_000).take(24) {
+        *record = sample::record(at(0), at(60_000), &[("form", &long)]);
+    }
+    let seams = [0, 511, 512, 1_010, 1_023, 1_024, 2_048, 2_099];
+    for place in seams {
+        many[place].0 = probe.put(&rich(5)).await;
+    }
+    let created = no_error("create_all", store.create_all(many.clone(), at(0)).await);
+    let taken = |place: &usize| created[*place] == Created::KeyTaken;
+    let taken: Vec<_> = (0..created.len()).filter(taken).collect();
+    assert_eq!((created.len(), &taken[..]), (many.len(), &seams[..]));
+    for place in [1, 510, 513, 1_000, 1_009, 1_011, 1_022, 1_025, 2_098] {
+        let (key, record) = &many[place];
+        assert_eq!(probe.found(key, 0).await.record, *record, "number {place}");
+    }
+
+    let mut steps: Vec<_> = many
+        .into_iter()
+        .map(|(key, record)| (Found::new(key, record.clone()), record))
+        .map(|(found, record)| (found.clone(), next(record, &found)))
+        .collect();
+    // Under those keys is something else; and these have gone or are used meanwhile.
+    let (gone, used) = ([100, 1_001, 1_500], [513, 1_012, 2_098]);
+    for place in gone {
+        probe.delete(&steps[place].0.key, 1).await;
+    }
+    for place in used {
+        probe.set(&steps[place].0.key, "more", "1", 1).await;
+    }
+    // Ends sooner, and is nobody's any more.
+    steps[700].1 = next(record_until(70), &steps[700].0);
+    let mut left: Vec<_> = seams.into_iter().chain(gone).chain(used).collect();
+    left.sort_unstable();
+    let replaced = no_error("replace_all", store.replace_all(steps.clone(), at(2)).await);
+    let not = (0..replaced.len()).filter(|place| !replaced[*place]);
+    assert_eq!((replaced.len(), not.collect()), (steps.len(), left));
+    for place in [1, 510, 514, 700, 1_000, 1_011, 1_013, 1_022, 1_025, 2_097] {
+        let (found, record) = &steps[place];
+        assert_eq!(
+            probe.found(&found.key, 2).await.record,
+            *record,
+            "number {place}"
+        );
+    }
+    for place in gone {
+        assert!(!probe.lives(&steps[place].0.key, 2).await, "number {place}");
+    }
+}
+
 /// A record that has something in every field, as the first or the second version.
 fn rich(number: u64) -> Record {
     let mut record = sample::record_of("ada", at(0), at(60_000), &[("step", &number.to_string())]);

@@ -113,6 +113,7 @@ macro_rules! promises {
                 create_all_adds_every_record_whose_key_is_free
                 replace_all_puts_each_in_the_place_of_what_was_found
                 replace_all_leaves_alone_what_is_not_as_it_was_found
+                what_takes_more_than_one_message_is_written_as_a_little_is
                 what_was_replaced_is_changed_as_any_record
             ],
             []
