@@ -26,6 +26,8 @@ pub mod keys;
 pub mod memcached;
 #[cfg(feature = "mysql")]
 pub mod mysql;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "redis"))]
+mod parts;
 #[cfg(any(feature = "file", feature = "sqlite"))]
 mod patience;
 #[cfg(feature = "postgres")]

@@ -14,7 +14,10 @@ use super::{
     questions::{of_change, of_new},
     statements::script,
 };
-use crate::table::{Again, Questions as _, parts};
+use crate::{
+    parts::parts,
+    table::{Again, Questions as _},
+};
 
 impl Bulk for MysqlStore {
     async fn create_all(

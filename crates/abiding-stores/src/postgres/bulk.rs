@@ -12,7 +12,7 @@ use super::{
     failure::Failure,
     rows::{column, subject},
 };
-use crate::table::{Again, parts};
+use crate::{parts::parts, table::Again};
 
 impl Bulk for PostgresStore {
     async fn create_all(

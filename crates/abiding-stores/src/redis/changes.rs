@@ -23,11 +23,7 @@ impl Store for RedisStore {
     }
 
     async fn create(&self, key: &StoreKey, record: &Record, now: Timestamp) -> Result<Created> {
-        let listed = record
-            .subject
-            .as_ref()
-            .map(|subject| (subject, key, Some(record.absolute_deadline)));
-        let stored = Stored::record(record.clone());
+        let (stored, listed) = (Stored::record(record.clone()), listed(key, record));
         if !self
             .place("create", key, &stored, now, listed.as_slice())
             .await?
@@ -233,6 +229,12 @@ impl Store for RedisStore {
         }
         Ok(deleted)
     }
+}
+
+/// Where a new session is listed.
+pub(super) fn listed<'a>(key: &'a StoreKey, record: &'a Record) -> Option<Listing<'a>> {
+    let subject = record.subject.as_ref()?;
+    Some((subject, key, Some(record.absolute_deadline)))
 }
 
 /// What a change makes of the lists: nothing, unless it says something of the subject or of the deadline.

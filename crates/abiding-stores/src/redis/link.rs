@@ -15,10 +15,11 @@ use std::{
 };
 
 use redis::{
-    AsyncConnectionConfig, Cmd, ErrorKind, PushInfo, PushKind, RedisError, RedisResult, Value,
+    AsyncConnectionConfig, Cmd, ErrorKind, Pipeline, PushInfo, PushKind, RedisError, RedisResult,
+    Value,
     aio::{MultiplexedConnection, SendError},
 };
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, error::Elapsed, sleep, sleep_until, timeout_at};
 
 use super::{
     failure::{Failure, is_final, passes},
@@ -116,7 +117,28 @@ impl Link {
             Effect::Once => self.replicas,
         };
         let reply = exchange(connection, command.clone(), is_asking, replicas, deadline);
-        let cause = match timeout_at(deadline, self.together.send(reply)).await {
+        let reply = timeout_at(deadline, self.together.send(reply)).await;
+        self.judge(reply, number, replicas)
+    }
+
+    /// Sends several commands once, all that write, in one packet; which of them were refused is told by their replies. One wait
+    /// for replicas counts for all.
+    pub(super) async fn packet(&self, commands: Vec<Cmd>) -> Result<Vec<Value>, Failure> {
+        let deadline = Instant::now() + self.patience;
+        let (connection, number) = self.connection(deadline).await?;
+        let replies = exchange_all(connection, commands, self.replicas, deadline);
+        let replies = timeout_at(deadline, replies).await;
+        self.judge(replies, number, self.replicas)
+    }
+
+    /// What came of it, in time or not, on the connection of that number.
+    fn judge<T>(
+        &self,
+        reply: Result<RedisResult<(T, u32)>, Elapsed>,
+        number: u64,
+        replicas: u32,
+    ) -> Result<T, Failure> {
+        let cause = match reply {
             Ok(Ok((value, confirmed))) if confirmed >= replicas => return Ok(value),
             Ok(Ok((_, confirmed))) => {
                 return Err(Failure::Unconfirmed {
@@ -272,24 +294,58 @@ async fn exchange(
     }
     all.add_command(command);
     if replicas > 0 {
-        let left = deadline.saturating_duration_since(Instant::now());
-        // A little earlier than the deadline, so that the answer is heard.
-        let millis = u64::try_from(left.as_millis() * 9 / 10).unwrap_or(1).max(1);
-        all.cmd("WAIT").arg(replicas).arg(millis);
+        wait(&mut all, replicas, deadline);
     }
     let count = 1 + usize::from(is_asking) + usize::from(replicas > 0);
     let mut replies = connection.send_packed_commands(&all, 0, count).await?;
-    let confirmed = if replicas > 0 { replies.pop() } else { None };
+    let confirmed = confirmed(&mut replies, replicas);
     let reply = replies
         .pop()
         .filter(|_| replies.len() == usize::from(is_asking));
-    let reply = reply
-        .ok_or_else(|| RedisError::from((ErrorKind::UnexpectedReturnType, "too few replies")))?
-        .extract_error()?;
-    let confirmed = confirmed.map_or(Ok(0), |confirmed| {
-        Ok::<_, RedisError>(redis::from_redis_value::<u32>(confirmed.extract_error()?)?)
-    })?;
-    Ok((reply, confirmed))
+    Ok((reply.ok_or_else(too_few)?.extract_error()?, confirmed?))
+}
+
+/// The same for several commands. A refusal of one of them is its reply.
+async fn exchange_all(
+    mut connection: MultiplexedConnection,
+    commands: Vec<Cmd>,
+    replicas: u32,
+    deadline: Instant,
+) -> RedisResult<(Vec<Value>, u32)> {
+    let count = commands.len();
+    let mut all = Pipeline::with_capacity(count + 1);
+    for command in commands {
+        all.add_command(command);
+    }
+    if replicas > 0 {
+        wait(&mut all, replicas, deadline);
+    }
+    let mut replies = connection.send_packed_commands(&all, 0, all.len()).await?;
+    let confirmed = confirmed(&mut replies, replicas)?;
+    if replies.len() != count {
+        return Err(too_few());
+    }
+    Ok((replies, confirmed))
+}
+
+/// Asks how many replicas have what was written.
+fn wait(all: &mut Pipeline, replicas: u32, deadline: Instant) {
+    let left = deadline.saturating_duration_since(Instant::now());
+    // A little earlier than the deadline, so that the answer is heard.
+    let millis = u64::try_from(left.as_millis() * 9 / 10).unwrap_or(1).max(1);
+    all.cmd("WAIT").arg(replicas).arg(millis);
+}
+
+/// Takes the answer to that, which comes last.
+fn confirmed(replies: &mut Vec<Value>, replicas: u32) -> RedisResult<u32> {
+    let last = if replicas > 0 { replies.pop() } else { None };
+    last.map_or(Ok(0), |confirmed| {
+        Ok(redis::from_redis_value(confirmed.extract_error()?)?)
+    })
+}
+
+fn too_few() -> RedisError {
+    RedisError::from((ErrorKind::UnexpectedReturnType, "too few replies"))
 }
 
 impl State {

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use redis::{Cmd, Value};
+use redis::{Cmd, ErrorKind, RedisError, Value};
 
 use super::{
     cluster::{Address, Cluster, Node},
@@ -51,6 +51,18 @@ impl Nodes {
         match self {
             Self::Many(cluster) => cluster.send(key, command, effect).await,
             Self::One(server) => server.link(effect).send(command, effect).await,
+        }
+    }
+
+    /// Sends commands that write in one packet, to the one server there is, and waits for their replies. What it refuses
+    /// is among them.
+    pub(super) async fn packet(&self, commands: Vec<Cmd>) -> Result<Vec<Value>, Failure> {
+        match self {
+            Self::One(server) => server.link(Effect::Once).packet(commands).await,
+            Self::Many(_) => Err(Failure::Refused(RedisError::from((
+                ErrorKind::InvalidClientConfig,
+                "a packet goes to one server",
+            )))),
         }
     }
 

@@ -14,7 +14,7 @@
 //!    moment still finds what the pending row is to be judged by.
 
 use abiding::{Error, ErrorKind, Record, Result, StoreKey, SubjectKey, Timestamp};
-use redis::{Value, cmd};
+use redis::{Cmd, Value, cmd};
 
 use super::{
     Outcome, RedisStore,
@@ -48,21 +48,13 @@ impl RedisStore {
         now: Timestamp,
         listings: &[Listing<'_>],
     ) -> Result<bool> {
-        let expiry = expiry(stored.ends, now);
         if !self.is_spread() && !listings.is_empty() {
-            let call = Call::on(self.names.row(key))
-                .bytes(stored.to_bytes())
-                .expiry(expiry);
-            let call = self.listing(call, now, listings);
+            let call = self.placing_call(key, stored, now, listings);
             let reply = self.run(operation, &scripts::CREATE, &call).await?;
             return self.is_placed(operation, &reply);
         }
         let name = self.names.row(key);
-        let mut set = cmd("SET");
-        set.arg(&name).arg(stored.to_bytes()).arg("NX");
-        if let Some(millis) = expiry {
-            set.arg("PX").arg(millis);
-        }
+        let set = self.placing(key, stored, now, &[]);
         // Side by side: nobody has the key before both are done.
         let (listed, reply) = tokio::join!(
             self.list(operation, now, listings),
@@ -70,6 +62,40 @@ impl RedisStore {
         );
         listed?;
         self.is_placed(operation, &reply?)
+    }
+
+    /// The command that adds a row on a server that has everything.
+    pub(super) fn placing(
+        &self,
+        key: &StoreKey,
+        stored: &Stored,
+        now: Timestamp,
+        listings: &[Listing<'_>],
+    ) -> Cmd {
+        if !listings.is_empty() {
+            return scripts::CREATE.call(&self.placing_call(key, stored, now, listings));
+        }
+        let mut set = cmd("SET");
+        set.arg(self.names.row(key))
+            .arg(stored.to_bytes())
+            .arg("NX");
+        if let Some(millis) = expiry(stored.ends, now) {
+            set.arg("PX").arg(millis);
+        }
+        set
+    }
+
+    fn placing_call(
+        &self,
+        key: &StoreKey,
+        stored: &Stored,
+        now: Timestamp,
+        listings: &[Listing<'_>],
+    ) -> Call {
+        let call = Call::on(self.names.row(key))
+            .bytes(stored.to_bytes())
+            .expiry(expiry(stored.ends, now));
+        self.listing(call, now, listings)
     }
 
     fn is_placed(&self, operation: &'static str, reply: &Value) -> Result<bool> {
@@ -92,11 +118,7 @@ impl RedisStore {
     ) -> Result<Outcome> {
         let (inside, outside) = self.parted(listings);
         self.list(operation, now, outside).await?;
-        let call = self
-            .call_on(key, old)
-            .bytes(new.to_bytes())
-            .expiry(expiry(new.ends, now));
-        let call = self.listing(call, now, inside);
+        let call = self.replacing_call(key, old, new, now, inside);
         let outcome = self.attempt(operation, &scripts::REPLACE, &call).await?;
         if matches!(outcome, Outcome::Done) {
             // Another writer may give it back to the subject at this moment.
@@ -104,6 +126,33 @@ impl RedisStore {
             self.unlist(operation, outside, is_final).await;
         }
         Ok(outcome)
+    }
+
+    /// The command that replaces a row on a server that has everything.
+    pub(super) fn replacing(
+        &self,
+        key: &StoreKey,
+        old: &[u8],
+        new: &Stored,
+        now: Timestamp,
+        listings: &[Listing<'_>],
+    ) -> Cmd {
+        scripts::REPLACE.call(&self.replacing_call(key, old, new, now, listings))
+    }
+
+    fn replacing_call(
+        &self,
+        key: &StoreKey,
+        old: &[u8],
+        new: &Stored,
+        now: Timestamp,
+        listings: &[Listing<'_>],
+    ) -> Call {
+        let call = self
+            .call_on(key, old)
+            .bytes(new.to_bytes())
+            .expiry(expiry(new.ends, now));
+        self.listing(call, now, listings)
     }
 
     /// Removes a row, if it is still `old`.
