@@ -317,7 +317,7 @@ fn text(bytes: &[u8]) -> String {
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 /// The letters of a key.
-const LETTERS: usize = 43;
+pub(super) const LETTERS: usize = 43;
 
 const FORMAT: u8 = 0x01;
 const ALIAS: u8 = b'a';

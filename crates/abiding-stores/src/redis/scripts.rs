@@ -205,15 +205,23 @@ pub(super) static CONFIRM: LazyLock<Lua> = LazyLock::new(|| {
     ])
 });
 
-/// KEYS: rows. Answers of each its head, with nothing in the place of one that is gone, and its length.
+/// ARGV: where a walk over all keys is, what the names of rows are like, how many to look at, how long a name is.
+/// Answers where the walk goes on, and of each row its head and its length. What is no string is none.
 pub(super) static HEADS: LazyLock<Lua> = LazyLock::new(|| {
-    Lua::new(&["local told = {}
-         for at, name in ipairs(KEYS) do
-           local row = redis.pcall('GET', name)
-           if type(row) ~= 'string' then row = '' end
-           told[2 * at - 1], told[2 * at] = string.sub(row, 1, 67), #row
+    Lua::new(&[
+        "local page = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT', ARGV[3])
+         local told, met, length, at = {page[1]}, {}, tonumber(ARGV[4]), 1
+         for _, name in ipairs(page[2]) do
+           if #name == length and not met[name] then
+             met[name] = true
+             local row = redis.pcall('GET', name)
+             if type(row) == 'string' then
+               told[at + 1], told[at + 2], at = string.sub(row, 1, 67), #row, at + 2
+             end
+           end
          end
-         return told"])
+         return told",
+    ])
 });
 
 /// KEYS: the list. ARGV: now, the member, its score. For a list that lies in another slot than the row: beside each

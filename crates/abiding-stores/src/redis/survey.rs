@@ -1,16 +1,16 @@
 //! The survey: a walk on which the server hands out the heads of rows alone.
 
 use abiding::{
-    Result, StoreKey, Timestamp,
+    Result, Timestamp,
     store::{Census, Outline, Question, Survey},
 };
 use redis::Value;
 
 use super::{
     RedisStore,
-    rows::{HEAD, Row, Stored},
+    rows::{HEAD, LETTERS, Row, Stored},
     scripts::{Call, HEADS},
-    sweep::Cursor,
+    sweep::{Cursor, escaped, next_at},
 };
 
 /// By `SCAN`, as the walk: what lies there throughout is counted, and perhaps more than once while the server
@@ -20,12 +20,13 @@ impl Survey for RedisStore {
         let mut census = Census::begin(question);
         let mut next = Some(Cursor::default());
         while let Some(cursor) = next {
-            let (after, mut keys) = self.page(SURVEY, cursor, PAGE).await?;
+            let (after, heads) = if self.is_spread() {
+                self.page_of_rows(cursor).await?
+            } else {
+                self.page_of_heads(cursor).await?
+            };
             next = after;
-            // One page may name a key twice.
-            keys.sort_unstable();
-            keys.dedup();
-            for (head, length) in self.heads(&keys).await? {
+            for (head, length) in heads {
                 match Stored::parse(&head) {
                     Ok(stored) => {
                         if let Row::Record(record) = stored.row {
@@ -42,39 +43,53 @@ impl Survey for RedisStore {
     }
 }
 
+/// The beginnings of some rows and how long they are, and where the next ones are.
+type Heads = (Option<Cursor>, Vec<(Vec<u8>, u64)>);
+
 impl RedisStore {
-    /// The heads of these rows, and how long they are, without those that are gone.
-    async fn heads(&self, keys: &[StoreKey]) -> Result<Vec<(Vec<u8>, u64)>> {
-        if self.is_spread() {
-            let rows = self.raw_rows(SURVEY, keys).await?;
-            let whole = |row: Vec<u8>| {
-                let length = row.len() as u64;
-                (row, length)
-            };
-            return Ok(rows.into_iter().flatten().map(whole).collect());
-        }
-        let mut names = keys.iter().map(|key| self.names.row(key));
-        let Some(first) = names.next() else {
-            return Ok(vec![]);
-        };
-        let call = names.fold(Call::on(first), Call::key);
+    /// The server walks, and hands out heads.
+    async fn page_of_heads(&self, cursor: Cursor) -> Result<Heads> {
+        let rows = self.names.rows();
+        let call = Call::default()
+            .bytes(cursor.at.to_string())
+            .bytes(format!("{}*", escaped(&rows)))
+            .number(PAGE as i64)
+            .number((rows.len() + LETTERS) as i64);
+        let unexpected = || self.unexpected(SURVEY);
         let Value::Array(told) = self.run(SURVEY, &HEADS, &call).await? else {
-            return Err(self.unexpected(SURVEY));
+            return Err(unexpected());
         };
-        let mut heads = Vec::with_capacity(keys.len());
         let mut told = told.into_iter();
+        let Some(Value::BulkString(next)) = told.next() else {
+            return Err(unexpected());
+        };
+        let at = next_at(&next).ok_or_else(unexpected)?;
+        let next = (at > 0).then(|| cursor.moved_to(at));
+        let mut heads = Vec::with_capacity(told.len() / 2);
         while let (Some(head), Some(length)) = (told.next(), told.next()) {
             let (Value::BulkString(head), Value::Int(length)) = (head, length) else {
-                return Err(self.unexpected(SURVEY));
+                return Err(unexpected());
             };
-            if length > 0 {
-                heads.push((head, u64::try_from(length).unwrap_or(0)));
-            }
+            heads.push((head, u64::try_from(length).unwrap_or(0)));
         }
-        Ok(heads)
+        Ok((next, heads))
+    }
+
+    /// The servers of a cluster run no script over keys of many slots: rows come whole.
+    async fn page_of_rows(&self, cursor: Cursor) -> Result<Heads> {
+        let (next, mut keys) = self.page(SURVEY, cursor, PAGE).await?;
+        // One page may name a key twice.
+        keys.sort_unstable();
+        keys.dedup();
+        let rows = self.raw_rows(SURVEY, &keys).await?;
+        let whole = |row: Vec<u8>| {
+            let length = row.len() as u64;
+            (row, length)
+        };
+        Ok((next, rows.into_iter().flatten().map(whole).collect()))
     }
 }
 
 const SURVEY: &str = "survey";
 /// How many keys the server looks at for one page: about a millisecond of its time.
-const PAGE: usize = 1_000;
+const PAGE: usize = 500;

@@ -18,7 +18,7 @@ use super::{Outcome, RedisStore, cluster::Address, link::Effect, rows::Stored};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cursor {
     server: Option<Address>,
-    at: u64,
+    pub(super) at: u64,
 }
 
 impl Sweep for RedisStore {
@@ -85,6 +85,11 @@ impl Walk for RedisStore {
 }
 
 impl Cursor {
+    /// The same server, further on.
+    pub(super) fn moved_to(self, at: u64) -> Self {
+        Self { at, ..self }
+    }
+
     /// As it prints.
     fn parse(text: &str) -> Option<Self> {
         let (at, server) = match text.split_once('@') {
@@ -177,10 +182,7 @@ impl RedisStore {
         else {
             return Err(unexpected());
         };
-        let next = str::from_utf8(&next)
-            .ok()
-            .and_then(|next| next.parse().ok());
-        let next = match next.ok_or_else(unexpected)? {
+        let next = match next_at(&next).ok_or_else(unexpected)? {
             0 => {
                 let after = self.nodes.primary(cursor.server.as_ref(), true);
                 after
@@ -190,7 +192,7 @@ impl RedisStore {
                         at: 0,
                     })
             }
-            at => Some(Cursor { at, ..cursor }),
+            at => Some(cursor.moved_to(at)),
         };
         let name = |name| match name {
             Value::BulkString(name) => Some(name),
@@ -202,6 +204,11 @@ impl RedisStore {
     fn cursor(&self) -> std::sync::MutexGuard<'_, Cursor> {
         self.cursor.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Where `SCAN` says that it goes on; 0 at the end.
+pub(super) fn next_at(answer: &[u8]) -> Option<u64> {
+    str::from_utf8(answer).ok()?.parse().ok()
 }
 
 /// A prefix in which nothing stands for anything else.
