@@ -41,6 +41,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod bulk;
 mod changes;
 mod checkpoint;
 mod failure;
@@ -67,7 +68,7 @@ use std::{
 use abiding::{
     Error, ErrorKind, Found, Record, Result, Store, StoreKey, SubjectKey, Timestamp,
     store::{
-        Bulk, Capabilities, Census, Change, Committed, Created, Deleted, Expect, Farewell, Leave,
+        Capabilities, Census, Change, Committed, Created, Deleted, Expect, Farewell, Leave,
         Outline, Question, Scan, Subjects, Survey, Sweep, Swept, Touched,
     },
 };
@@ -342,46 +343,6 @@ impl Subjects for SqliteStore {
         self.write("end the sessions of a subject", end).await
     }
 }
-
-impl Bulk for SqliteStore {
-    async fn create_all(
-        &self,
-        records: Vec<(StoreKey, Record)>,
-        _: Timestamp,
-    ) -> Result<Vec<Created>> {
-        let mut created = Vec::with_capacity(records.len());
-        // A job each, so that writes that came meanwhile have their turn in between.
-        for some in records.chunks(AT_ONCE) {
-            let some = some.to_vec();
-            let add = move |conn: &Connection| {
-                let one = |(key, record): &(StoreKey, Record)| changes::create(conn, key, record);
-                some.iter().map(one).collect::<Result<Vec<_>, _>>()
-            };
-            created.extend(self.write("create", add).await?);
-        }
-        Ok(created)
-    }
-
-    async fn replace_all(
-        &self,
-        records: Vec<(Found, Record)>,
-        now: Timestamp,
-    ) -> Result<Vec<bool>> {
-        let mut replaced = Vec::with_capacity(records.len());
-        for some in records.chunks(AT_ONCE) {
-            let some = some.to_vec();
-            let put = move |conn: &Connection| {
-                let one = |(old, new): &(Found, Record)| changes::replace(conn, old, new, now);
-                some.iter().map(one).collect::<Result<Vec<_>, _>>()
-            };
-            replaced.extend(self.write("replace", put).await?);
-        }
-        Ok(replaced)
-    }
-}
-
-/// How many rows one job writes where there are many: some milliseconds of the one who writes.
-const AT_ONCE: usize = 256;
 
 impl Survey for SqliteStore {
     async fn survey(&self, question: &Question, now: Timestamp) -> Result<Census> {

@@ -228,6 +228,32 @@ pub(super) fn replace(conn: &Connection, old: &Living, new: &Record) -> Result<(
     Ok(())
 }
 
+/// Puts `new` in the place of `old`, if that still is as it was found. For records of one subject, of which the new one ends no
+/// sooner: no index has to be written then, and the row is looked for once.
+pub(super) fn replace_as_found(
+    conn: &Connection,
+    old: &Found,
+    new: &Record,
+    now: Timestamp,
+) -> Result<bool, Failure> {
+    let was = &old.record;
+    let replaced = conn.prepare_cached(REPLACE_AS_FOUND)?.execute((
+        row_id(&old.key),
+        new.deadline().as_millis(),
+        new.seen.as_millis(),
+        new.idle_deadline.as_millis(),
+        new.absolute_deadline.as_millis(),
+        new.version.number().cast_signed(),
+        &*new.payload,
+        old.key.as_bytes(),
+        now.as_millis(),
+        was.version.number().cast_signed(),
+        was.seen.as_millis(),
+        was.idle_deadline.as_millis(),
+    ))?;
+    Ok(replaced == 1)
+}
+
 /// Moves the idle deadline of a living session, never back. `false` if there is none under this very key.
 pub(super) fn touch(
     conn: &Connection,
@@ -339,6 +365,9 @@ const INSERT: &str = "INSERT INTO abiding_sessions (id, key, kind, ends, sweep_a
      ON CONFLICT (id) DO NOTHING";
 const REPLACE: &str = "UPDATE abiding_sessions SET ends = ?2, seen = ?3, idle_deadline = ?4, absolute_deadline = ?5, \
      version = ?6, payload = ?7 WHERE id = ?1";
+const REPLACE_AS_FOUND: &str = "UPDATE abiding_sessions SET ends = ?2, seen = ?3, idle_deadline = ?4, absolute_deadline = ?5, \
+     version = ?6, payload = ?7 \
+     WHERE id = ?1 AND key = ?8 AND kind = 0 AND ends > ?9 AND version = ?10 AND seen = ?11 AND idle_deadline = ?12";
 pub(super) const TOUCH: &str = "UPDATE abiding_sessions SET idle_deadline = max(idle_deadline, ?3), seen = max(seen, ?4), \
      ends = min(max(idle_deadline, ?3), absolute_deadline) WHERE id = ?1 AND key = ?2 AND kind = 0 AND ends > ?4";
 const LEAVE_ALIAS: &str = "UPDATE abiding_sessions SET kind = 1, ends = ?2, sweep_at = ?2, subject = NULL, \
