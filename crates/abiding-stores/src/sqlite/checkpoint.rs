@@ -29,6 +29,8 @@ pub(super) struct Checkpointer {
     log: Arc<Log>,
     /// How many pages the log had when it was copied last.
     copied_at: i64,
+    /// How many it had after the commit before.
+    before: i64,
 }
 
 /// What both sides know.
@@ -101,6 +103,7 @@ impl Checkpointer {
             thread,
             log,
             copied_at: 0,
+            before: 0,
         })
     }
 
@@ -111,13 +114,19 @@ impl Checkpointer {
             // The log started anew.
             self.copied_at = 0;
         }
+        let written = if pages < self.before {
+            pages
+        } else {
+            pages - self.before
+        };
+        self.before = pages;
         match self.log.turn.load(Ordering::Acquire) {
             WRITER => {
                 copy(path, writer, COPY_ALL);
                 self.copied_at = pages;
                 self.log.turn.store(NOBODY, Ordering::Release);
             }
-            NOBODY if pages - self.copied_at >= PAGES => {
+            NOBODY if pages - self.copied_at >= PAGES.max(COMMITS * written) => {
                 self.log.turn.store(THREAD, Ordering::Release);
                 // Empty, since it is nobody's turn; and the thread is there until `stop`.
                 let _ = self.wake.try_send(());
@@ -189,6 +198,9 @@ const COPY_ALL: &str = "PRAGMA wal_checkpoint(RESTART)";
 /// How many new pages make a copy worth its two flushes. While others write, SQLite leaves the flush of
 /// the file to the copy that comes last, which is the writer's: it takes as long as there are pages.
 const PAGES: i64 = 500;
+/// How many commits, where one writes much: what many rows are written in one go for, as in a migration, is mostly
+/// written once more soon after, and then copied once.
+const COMMITS: i64 = 8;
 /// How few pages may be left to the writer.
 const SMALL: i64 = 100;
 /// How many pages make the writer copy whatever is left: 64 MiB.
