@@ -47,7 +47,7 @@ fn many_that_move_together_and_are_killed_go_on_where_they_stopped() {
             .spawn()
             .unwrap();
         // After so many more, at no particular moment of the next.
-        goal = (goal + 1 + usize::from(sample::key().as_bytes()[0] / 2)).min(SESSIONS - 32);
+        goal = (goal + 1 + usize::from(sample::key().as_bytes()[0] / 2)).min(SESSIONS - 128);
         while moved(&there) < goal {
             std::thread::yield_now();
         }

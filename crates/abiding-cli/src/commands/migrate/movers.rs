@@ -17,8 +17,10 @@ use crate::{
 /// See the module.
 pub(super) struct Movers {
     manager: Manager,
-    /// How many sessions a page has, about.
+    /// How many sessions the next page has, about.
     pub(super) page: usize,
+    /// How many a page has at most.
+    most: usize,
     parallel: usize,
     is_bulk: bool,
     under_way: VecDeque<Mover>,
@@ -36,14 +38,15 @@ pub(super) struct Moved {
 impl Movers {
     pub(super) fn of(ends: &Ends, parallel: usize) -> Self {
         let is_bulk = ends.manager.brings_in_bulk(0);
-        let page = if is_bulk {
+        let most = if is_bulk {
             parallel.saturating_mul(TOGETHER).min(MOST)
         } else {
             PAGE
         };
         Self {
             manager: ends.manager.clone(),
-            page,
+            page: most.min(TOGETHER),
+            most,
             parallel,
             is_bulk,
             under_way: VecDeque::new(),
@@ -56,6 +59,7 @@ impl Movers {
     }
 
     pub(super) fn take(&mut self, page: Page) {
+        self.page = next_page(&page.found).min(self.most);
         let (manager, parallel, is_bulk) = (self.manager.clone(), self.parallel, self.is_bulk);
         let work = async move {
             let mut tally = Tally::default();
@@ -78,6 +82,14 @@ impl Movers {
         };
         (&mut first.0).await.unwrap_or_else(|_| Err(broken()))
     }
+}
+
+/// As many as fit in [`BYTES`], if they are like these.
+fn next_page(found: &[Found]) -> usize {
+    let lengths = found.iter().map(|found| found.record.payload.len());
+    let bytes: usize = lengths.sum();
+    let average = bytes / found.len().max(1);
+    (BYTES / average.max(1)).max(LEAST)
 }
 
 /// Moves all of them at once.
@@ -147,8 +159,31 @@ impl<T> Drop for AbortOnDrop<T> {
 }
 
 /// How many move together for each that would move by itself.
-const TOGETHER: usize = 32;
-/// The most sessions of a page, which lie in memory several times while they move.
-const MOST: usize = 2_048;
-/// How many pages are under way.
-const PAGES: usize = 3;
+const TOGETHER: usize = 128;
+/// The most sessions of a page.
+const MOST: usize = 4_096;
+/// The least.
+const LEAST: usize = 32;
+/// About how many bytes the sessions of a page have, which lie in memory several times while they move.
+const BYTES: usize = 4 * 1024 * 1024;
+/// How many pages are under way: one for each step, so that neither store waits for the disk of the other.
+const PAGES: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use abiding::{Record, Timestamp, store::sample::key};
+
+    use super::*;
+
+    #[test]
+    fn the_next_page_takes_as_much_memory_as_a_page_may() {
+        let of = |length: usize| {
+            let record = Record::new(vec![0; length], Timestamp::default(), Timestamp::MAX);
+            vec![Found::new(key(), record); 3]
+        };
+        assert_eq!(next_page(&of(1_024)), 4_096);
+        assert_eq!(next_page(&of(64 * 1_024)), 64);
+        assert_eq!(next_page(&of(10 * BYTES)), LEAST);
+        assert!(next_page(&[]) > MOST);
+    }
+}

@@ -28,7 +28,7 @@ pub(crate) struct Args {
     /// How many sessions a second are looked at, at most
     #[arg(long, value_name = "NUMBER")]
     rate: Option<NonZero<u32>>,
-    /// How many move at once; times 32 where both stores write many at once
+    /// How many move at once; times 128 where both stores write many at once
     #[arg(long, value_name = "NUMBER", default_value = "16")]
     parallel: NonZero<usize>,
 }
