@@ -21,6 +21,8 @@ pub(crate) struct Command {
 /// What came of it.
 pub(crate) struct Ran {
     pub(crate) took: Duration,
+    /// The processor time that it took itself.
+    pub(crate) worked: Duration,
     /// The most memory it had resident, in KiB.
     pub(crate) peak: u64,
     told: String,
@@ -50,12 +52,14 @@ impl Command {
         let begin = Instant::now();
         let mut child = self.command.stdout(told).stderr(Stdio::null()).spawn()?;
         let status = format!("/proc/{}/status", child.id());
-        let mut peak = 0;
+        let stat = format!("/proc/{}/stat", child.id());
+        let (mut peak, mut worked) = (0, Duration::ZERO);
         let ended = loop {
             if let Some(ended) = child.try_wait()? {
                 break ended;
             }
             peak = peak.max(fs::read_to_string(&status).map_or(0, |status| most(&status)));
+            worked = worked.max(fs::read_to_string(&stat).map_or(worked, |stat| spent(&stat)));
             sleep(Duration::from_millis(2)).await;
         };
         let took = begin.elapsed();
@@ -69,7 +73,12 @@ impl Command {
         if !ended.success() {
             return Err(format!("{:?} ended with {ended}: {told}", self.command).into());
         }
-        Ok(Ran { took, peak, told })
+        Ok(Ran {
+            took,
+            worked,
+            peak,
+            told,
+        })
     }
 }
 
@@ -98,4 +107,13 @@ fn most(status: &str) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let number = line.and_then(|line| line.split_whitespace().next());
     number.and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+/// The time in what the kernel tells of a process: user and system, in hundredths of a second.
+fn spent(stat: &str) -> Duration {
+    // The name before the last bracket may hold anything.
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+    let ticks = fields.split_whitespace().skip(11).take(2);
+    let ticks: u64 = ticks.filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+    Duration::from_millis(10 * ticks)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use abiding::{
     Clock as _, Found, Manager, StoreKey, SystemClock,
-    store::{Bulk as _, Scan as _},
+    store::{Bulk as _, Scan as _, Store as _},
 };
 use abiding_stores::{
     keys::KeyFile,
@@ -77,8 +77,22 @@ impl Master {
                 return Ok(());
             };
             after = Some(last.key);
-            let rows = page.into_iter().map(|found| (found.key, found.record));
-            store.create_all(rows.collect(), SystemClock.now()).await?;
+            let rows: Vec<_> = page
+                .into_iter()
+                .map(|found| (found.key, found.record))
+                .collect();
+            if store.powers().bulk {
+                store.create_all(rows, SystemClock.now()).await?;
+                continue;
+            }
+            let mut tasks = JoinSet::new();
+            for (key, record) in rows {
+                let store = store.clone();
+                tasks.spawn(async move { store.create(&key, &record, SystemClock.now()).await });
+            }
+            for created in tasks.join_all().await {
+                created?;
+            }
         }
     }
 }

@@ -1,8 +1,8 @@
 //! A million sessions of 1 KB: counted, and moved, by the `abiding` command and by each store's own means.
 //!
-//! `bench-million [PROGRAM] count|move|memory [SESSIONS] [STORE | FROM-TO]… [--verify]`, for the stores `sqlite postgres mysql redis`.
+//! `bench-million [PROGRAM] count|move|memory [SESSIONS] [STORE | FROM-TO]… [--verify]`, for the stores `file sqlite postgres mysql redis`.
 //! The command is the one beside this program (`cargo build --release -p abiding-cli`), or the one whose path is given. Servers are started for the occasion, with
-//! their own settings, so that PostgreSQL and SQLite flush what they acknowledge and Redis does not.
+//! their own settings, so that all but Redis flush what they acknowledge.
 //!
 //! - `count`: `sessions count` and `stats` beside one query of the server, or one scan of Redis, in turns.
 //! - `move`: `migrate run` beside what the driver alone needs to write the same rows into the same tables, as many at a time as
@@ -57,9 +57,9 @@ fn kinds(chosen: &[String]) -> Outcome<Vec<Kind>> {
 
 async fn counts(places: &Places, master: &Master, kinds: &[Kind]) -> Outcome<()> {
     println!(
-        "\n| store | command | ours, s | its own, s | **ratio** (median, min–max) | peak memory |"
+        "\n| store | command | ours, s | its own, s | **ratio** (median, min–max) | peak memory | load |"
     );
-    println!("|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|");
     for kind in kinds {
         let place = places.fresh(*kind).await?;
         master.fill(&place).await?;
@@ -83,13 +83,14 @@ async fn counts(places: &Places, master: &Master, kinds: &[Kind]) -> Outcome<()>
             }
             let ratio = Spread::of(ratios.iter().copied());
             println!(
-                "| {kind} | `sessions {command}` | {:.2} | {:.2} | **{:.2}** ({:.2}–{:.2}) | {} MiB |",
+                "| {kind} | `sessions {command}` | {:.2} | {:.2} | **{:.2}** ({:.2}–{:.2}) | {} MiB | {} |",
                 Spread::of(ours.iter().copied()).median,
                 Spread::of(theirs.iter().copied()).median,
                 ratio.median,
                 ratio.min,
                 ratio.max,
                 peak / 1024,
+                load(),
             );
         }
         places.remove(place).await?;
@@ -136,18 +137,14 @@ async fn moves(places: &Places, master: &Master, chosen: &[String]) -> Outcome<(
         chosen => chosen.iter().map(String::as_str).collect(),
     };
     println!(
-        "\n| from → to | ours, a second | the source's own writes | the target's | **ratio** to the slower | peak memory |"
+        "\n| from → to | ours, a second | the source's own writes | the target's | **ratio** to the slower | processor time of the command, a session | peak memory | load |"
     );
-    println!("|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|");
     for pair in pairs {
         let (from, to) = pair.split_once('-').ok_or("a pair is FROM-TO")?;
         let (from, to) = (Kind::named(from)?, Kind::named(to)?);
-        let mut own = Vec::new();
-        for kind in [from, to] {
-            let place = places.fresh(kind).await?;
-            own.push(a_second(master, native::write(&place, master).await?));
-            places.remove(place).await?;
-        }
+        let mut own = [Duration::ZERO; 2];
+        let before = alone(places, master, [from, to]).await?;
         let (from, to) = (places.fresh(from).await?, places.fresh(to).await?);
         master.fill(&from).await?;
         let journal = places.file("journal.json");
@@ -158,15 +155,21 @@ async fn moves(places: &Places, master: &Master, chosen: &[String]) -> Outcome<(
             verified.expect("equal", master.sessions)?;
         }
         std::fs::remove_file(journal)?;
-        let ours = a_second(master, ran.took);
+        // Once before and once after, since others may use the machine as well.
+        let after = alone(places, master, [from.kind, to.kind]).await?;
+        for (own, (before, after)) in own.iter_mut().zip(before.into_iter().zip(after)) {
+            *own = (before + after) / 2;
+        }
+        let [ours, source, target] =
+            [ran.took, own[0], own[1]].map(|took| master.sessions as f64 / took.as_secs_f64());
         println!(
-            "| {} → {} | {ours:.0} | {:.0} | {:.0} | **{:.2}** | {} MiB |",
+            "| {} → {} | {ours:.0} | {source:.0} | {target:.0} | **{:.2}** | {:.1} µs | {} MiB | {} |",
             from.kind,
             to.kind,
-            own[0],
-            own[1],
-            ours / own[0].min(own[1]),
+            ours / source.min(target),
+            ran.worked.as_secs_f64() * 1e6 / master.sessions as f64,
             ran.peak / 1024,
+            load(),
         );
         places.remove(from).await?;
         places.remove(to).await?;
@@ -197,8 +200,21 @@ async fn migrate(
     command.run().await
 }
 
-fn a_second(master: &Master, took: Duration) -> f64 {
-    master.sessions as f64 / took.as_secs_f64()
+/// How long each needs to write all sessions by its own means.
+async fn alone(places: &Places, master: &Master, kinds: [Kind; 2]) -> Outcome<[Duration; 2]> {
+    let mut took = [Duration::ZERO; 2];
+    for (took, kind) in took.iter_mut().zip(kinds) {
+        let place = places.fresh(kind).await?;
+        *took = native::write(&place, master).await?;
+        places.remove(place).await?;
+    }
+    Ok(took)
+}
+
+/// How many want to work on this machine, on average of the last minute.
+fn load() -> String {
+    let told = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    told.split(' ').next().unwrap_or_default().to_owned()
 }
 
 const ROUNDS: usize = 5;

@@ -1,6 +1,13 @@
 //! What the drivers do by themselves: write the same rows, many at a time, and count them.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    io::{self, Read as _, Write as _},
+    path::{Path, PathBuf},
+    sync::Mutex,
+    time::Duration,
+};
 
 use abiding::{Found, Timestamp};
 use mysql_async::{Value, prelude::Queryable as _};
@@ -34,6 +41,7 @@ pub(crate) async fn write(place: &Place, master: &Master) -> Outcome<Duration> {
 }
 
 enum Writer {
+    File(PathBuf),
     Mysql(mysql_async::Conn, String),
     Postgres(Client, String),
     Redis(MultiplexedConnection, String),
@@ -43,6 +51,7 @@ enum Writer {
 impl Writer {
     async fn to(place: &Place) -> Outcome<Self> {
         Ok(match place.kind {
+            Kind::File => Self::File(place.server.clone().into()),
             Kind::Mysql => {
                 let connection = mysql_async::Conn::from_url(&place.server).await?;
                 Self::Mysql(connection, place.name.clone())
@@ -57,9 +66,10 @@ impl Writer {
         })
     }
 
-    /// In one transaction, one statement, or one pipeline.
+    /// In one transaction, one statement, one pipeline, or by one flush of each folder.
     async fn write(&mut self, rows: &[Found]) -> Outcome<()> {
         match self {
+            Self::File(folder) => files(folder, rows)?,
             Self::Sqlite(connection) => {
                 let transaction = connection.transaction()?;
                 {
@@ -156,6 +166,45 @@ impl Writer {
     }
 }
 
+/// Each in a file of its own, written beside, flushed and renamed, in 4,096 folders; by as many threads as the store has.
+fn files(folder: &Path, rows: &[Found]) -> io::Result<()> {
+    let folders: Mutex<BTreeSet<PathBuf>> = Mutex::default();
+    let some = rows.chunks(rows.len().div_ceil(THREADS).max(1));
+    std::thread::scope(|scope| {
+        let threads = some.enumerate().map(|(thread, rows)| {
+            let folders = &folders;
+            scope.spawn(move || {
+                for found in rows {
+                    let name = found.key.to_hex();
+                    let within = folder.join("own").join(&name[..3]);
+                    if folders
+                        .lock()
+                        .is_ok_and(|mut all| all.insert(within.clone()))
+                    {
+                        fs::create_dir_all(&within)?;
+                    }
+                    let beside = folder.join(format!("new{thread}"));
+                    let mut file = fs::File::create(&beside)?;
+                    file.write_all(&found.record.payload)?;
+                    file.sync_all()?;
+                    fs::create_dir_all(&within)?;
+                    fs::rename(&beside, within.join(&name))?;
+                }
+                io::Result::Ok(())
+            })
+        });
+        let threads: Vec<_> = threads.collect();
+        let ended = |thread: std::thread::ScopedJoinHandle<'_, io::Result<()>>| thread.join();
+        let all = threads.into_iter().map(ended);
+        all.map(|ended| ended.unwrap_or_else(|_| Err(io::Error::other("a thread panicked"))))
+            .collect::<io::Result<()>>()
+    })?;
+    let folders = folders.into_inner().unwrap_or_default();
+    folders
+        .iter()
+        .try_for_each(|within| fs::File::open(within)?.sync_all())
+}
+
 /// How long it takes to count all sessions, or also to sort them as `sessions stats` does.
 pub(crate) async fn count(place: &Place, sorted: bool, sessions: usize) -> Outcome<Duration> {
     let now = now();
@@ -176,6 +225,10 @@ pub(crate) async fn count(place: &Place, sorted: bool, sessions: usize) -> Outco
     let statement = format!("SELECT {what} FROM {table} WHERE kind = 0 AND ends > {now}{group}");
     let begin;
     let counted: i64 = match place.kind {
+        Kind::File => {
+            begin = Instant::now();
+            heads(Path::new(&place.server))?
+        }
         Kind::Sqlite => {
             let connection = Connection::open(&place.server)?;
             begin = Instant::now();
@@ -207,6 +260,21 @@ pub(crate) async fn count(place: &Place, sorted: bool, sessions: usize) -> Outco
         return Err(format!("{counted} of {sessions} are counted").into());
     }
     Ok(took)
+}
+
+/// Opens each file and reads its beginning.
+fn heads(folder: &Path) -> Outcome<i64> {
+    let mut count = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            count += heads(&entry.path())?;
+        } else if entry.file_name().len() == 64 {
+            let mut head = [0; 128];
+            count += i64::from(fs::File::open(entry.path())?.read(&mut head)? > 0);
+        }
+    }
+    Ok(count)
 }
 
 /// Over all keys; `sorted` asks of each its length and its head too.
@@ -289,6 +357,8 @@ fn now() -> i64 {
 
 /// How many rows go out together.
 const ROWS: usize = 1_000;
+/// How many of them write files.
+const THREADS: usize = 8;
 /// Milliseconds.
 const IDLE: [i64; 7] = [
     60_000,

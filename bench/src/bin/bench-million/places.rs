@@ -13,6 +13,7 @@ use crate::Outcome;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
+    File,
     Mysql,
     Postgres,
     Redis,
@@ -23,7 +24,7 @@ pub(crate) enum Kind {
 pub(crate) struct Place {
     pub(crate) kind: Kind,
     pub(crate) url: String,
-    /// Of the file, the table, or the prefix.
+    /// Of the file, the folder, the table, or the prefix.
     pub(crate) name: String,
     /// How a driver gets there.
     pub(crate) server: String,
@@ -42,11 +43,16 @@ pub(crate) struct Places {
 impl Kind {
     pub(crate) fn named(name: &str) -> Outcome<Self> {
         Ok(match name {
+            "file" => Self::File,
             "mysql" => Self::Mysql,
             "postgres" => Self::Postgres,
             "redis" => Self::Redis,
             "sqlite" => Self::Sqlite,
-            _ => return Err(format!("{name} is none of sqlite, postgres, mysql, redis").into()),
+            _ => {
+                return Err(
+                    format!("{name} is none of file, sqlite, postgres, mysql, redis").into(),
+                );
+            }
         })
     }
 }
@@ -54,6 +60,7 @@ impl Kind {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::File => "files",
             Self::Mysql => "MariaDB",
             Self::Postgres => "PostgreSQL",
             Self::Redis => "Redis",
@@ -102,6 +109,10 @@ impl Places {
     pub(crate) async fn fresh(&self, kind: Kind) -> Outcome<Place> {
         let name = format!("place{}", self.count.fetch_add(1, Ordering::Relaxed));
         let (url, server) = match kind {
+            Kind::File => {
+                let path = self.file(&name).display().to_string();
+                (format!("file:{path}"), path)
+            }
             Kind::Sqlite => {
                 let path = self.file(&format!("{name}.db")).display().to_string();
                 (format!("sqlite:{path}"), path)
@@ -145,6 +156,7 @@ impl Places {
     /// Takes it away with all that is in it.
     pub(crate) async fn remove(&self, place: Place) -> Outcome<()> {
         match place.kind {
+            Kind::File => fs::remove_dir_all(&place.server)?,
             Kind::Sqlite => {
                 for end in ["", "-wal", "-shm"] {
                     let _ = fs::remove_file(format!("{}{end}", place.server));
