@@ -121,7 +121,7 @@ impl Content {
         Self {
             info,
             values: entries.iter().map(value).collect(),
-            moved: side == Some(Side::Moved),
+            moved: matches!(side, Some(Side::Moved(_))),
         }
     }
 

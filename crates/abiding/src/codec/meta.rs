@@ -3,7 +3,12 @@
 use std::time::Duration;
 
 use super::{Reader, corrupt};
-use crate::{clock::Timestamp, ending::Ending, error::Result, id::StoreKey};
+use crate::{
+    clock::Timestamp,
+    ending::Ending,
+    error::Result,
+    id::{StoreKey, random_bytes},
+};
 
 /// The longest subject, in bytes of UTF-8.
 pub(crate) const MAX_SUBJECT_LEN: usize = 255;
@@ -24,6 +29,12 @@ const HAS_MARK: u8 = 1 << 6;
 const KNOWN_FLAGS: u8 =
     HAS_AUTHENTICATED | HAS_ELEVATED | HAS_SUBJECT | PERSISTENT | HAS_DEVICE | HAS_ENDED | HAS_MARK;
 
+/// Which side of a move a record is, as it is stored.
+const COPY: u8 = 1;
+const MOVED: u8 = 2;
+const SETTLED: u8 = 3;
+const CLAIMED: u8 = 4;
+
 /// Why a session ended, as it is stored.
 const ENDINGS: [(Ending, u8); 2] = [(Ending::Revoked, 1), (Ending::SignedOut, 2)];
 
@@ -41,16 +52,25 @@ pub(crate) struct Mark {
 pub(crate) enum Side {
     /// The session. It came out of a cookie that has the twin as its name.
     Claimed,
-    /// Not the session yet: a copy whose original is asked first.
-    Copy,
-    /// No longer the session, where the other place is known: that went there. Where it went into a cookie, the twin
-    /// names the one that it had come out of.
-    Moved,
+    /// Not the session, unless an original says that it went this way.
+    Copy(Passage),
+    /// No longer the session, where the other place is known: that is the copy of this passage, and what became of it. Where it went into a
+    /// cookie, the twin names the one that it had come out of.
+    Moved(Passage),
     /// The session. It came from the twin.
     Settled,
 }
 
-const SIDES: [Side; 4] = [Side::Copy, Side::Moved, Side::Settled, Side::Claimed];
+/// Which copy it is that an original went into: drawn when a record becomes a copy, and kept as long as it is one, whoever brings it up
+/// to date. So a copy that was left behind is told from the one that counts, whichever places they lie in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Passage([u8; 8]);
+
+impl Passage {
+    pub(crate) fn draw() -> Result<Self> {
+        random_bytes("mark a move").map(Self)
+    }
+}
 
 /// What the library itself knows of a session; authenticated with the values.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -208,29 +228,45 @@ impl Mark {
         Self { side, twin }
     }
 
+    /// Of a copy, and of an original that moved.
+    pub(crate) fn passage(&self) -> Option<Passage> {
+        match self.side {
+            Side::Copy(passage) | Side::Moved(passage) => Some(passage),
+            Side::Claimed | Side::Settled => None,
+        }
+    }
+
     /// Where the other one lies, if not under the same key.
     pub(crate) fn twin(&self) -> Option<StoreKey> {
         self.twin.as_deref().copied()
     }
 
-    /// `side:u8 twin_len:u8 twin`
+    /// `side:u8 passage:8B twin_len:u8 twin`, a passage of a copy or an original alone.
     fn spelled(&self) -> Vec<u8> {
         let twin = self.twin.as_deref();
         let twin = twin.map_or_else(Vec::new, StoreKey::spelled);
-        let side = SIDES.iter().position(|side| *side == self.side);
+        let (side, passage) = match &self.side {
+            Side::Copy(Passage(passage)) => (COPY, &passage[..]),
+            Side::Moved(Passage(passage)) => (MOVED, &passage[..]),
+            Side::Settled => (SETTLED, &[][..]),
+            Side::Claimed => (CLAIMED, &[][..]),
+        };
         // A key has at most 89 bytes.
-        let head = [side.unwrap_or(0) as u8 + 1, twin.len() as u8];
-        [&head[..], &twin].concat()
+        [&[side], passage, &[twin.len() as u8], &twin].concat()
     }
 
     fn decode(reader: &mut Reader<'_>) -> Result<Self> {
-        let side = usize::from(reader.byte()?).checked_sub(1);
-        let side = side.and_then(|side| SIDES.get(side));
+        let side = match reader.byte()? {
+            COPY => Side::Copy(Passage(reader.array()?)),
+            MOVED => Side::Moved(Passage(reader.array()?)),
+            SETTLED => Side::Settled,
+            CLAIMED => Side::Claimed,
+            _ => return Err(corrupt("a mark")),
+        };
         let len = usize::from(reader.byte()?);
         let bytes = reader.take(len)?;
         let twin =
             (len > 0).then(|| StoreKey::from_spelled(bytes).ok_or_else(|| corrupt("a mark")));
-        let side = *side.ok_or_else(|| corrupt("a mark"))?;
         Ok(Self::new(side, twin.transpose()?))
     }
 }

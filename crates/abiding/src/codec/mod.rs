@@ -24,7 +24,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-pub(crate) use meta::{MAX_DEVICE_LEN, MAX_SUBJECT_LEN, Mark, Meta, Side};
+pub(crate) use meta::{MAX_DEVICE_LEN, MAX_SUBJECT_LEN, Mark, Meta, Passage, Side};
 #[cfg(feature = "flask")]
 pub(crate) use parts::{payload, read_meta, write_meta};
 pub(crate) use value::{decode_value, encode_value, equal_values};
@@ -373,7 +373,9 @@ mod tests {
     fn a_mark_is_read_as_it_was_written() {
         let key = crate::id::StoreKey::from_bytes([7; 32]);
         for twin in [None, Some(key)] {
-            for side in [Side::Claimed, Side::Copy, Side::Moved, Side::Settled] {
+            let passage = Passage::draw().unwrap();
+            let on_the_way = [Side::Copy(passage), Side::Moved(passage)];
+            for side in on_the_way.into_iter().chain([Side::Claimed, Side::Settled]) {
                 let meta = Meta {
                     mark: Some(Mark::new(side, twin)),
                     ..meta()

@@ -32,7 +32,7 @@ impl Shared {
         }
         let is_here = |meta: &Meta| {
             let side = meta.mark.as_ref().map(|mark| mark.side);
-            !matches!(side, Some(Side::Copy | Side::Moved))
+            !matches!(side, Some(Side::Copy(_) | Side::Moved(_)))
         };
         let mut sessions = self.own_sessions_of(subject, is_here).await?;
         for other in &self.others {

@@ -3,7 +3,7 @@
 use super::{Brought, Count, Standing, resolve::Whereabouts};
 use crate::{
     clock::Timestamp,
-    codec::{Entries, Mark, Meta, Side},
+    codec::{Entries, Mark, Meta, Passage, Side},
     delta::{Delta, Intent},
     engine::{Credential, Live},
     error::{Error, ErrorKind, Result},
@@ -14,19 +14,25 @@ use crate::{
 };
 
 impl Shared {
-    /// Copies the session that `live` shows to `own`, and marks the original. Answers whether to look
+    /// Copies the session that `live` shows to `own`, where `there` lies, and marks the original. Answers whether to look
     /// again; otherwise it cannot be kept here, which was counted.
     pub(super) async fn carry(
         &self,
         at: usize,
         own: &Credential,
-        version: Option<Version>,
+        there: Option<(Version, Option<Side>)>,
         theirs: &Credential,
         live: &Live,
         taken: &mut usize,
     ) -> Result<bool> {
         let now = self.clock.now();
-        let mark = Mark::new(Side::Copy, self.twin(at, theirs.key));
+        let passage = match there {
+            // Another mover may be about to mark the original for it.
+            Some((_, Some(Side::Copy(passage)))) => passage,
+            _ => Passage::draw()?,
+        };
+        let version = there.map(|(version, _)| version);
+        let mark = Mark::new(Side::Copy(passage), self.twin(at, theirs.key));
         match self.write_copy(&own.key, live, mark, version, now).await {
             Ok(true) => {}
             Ok(false) => {
@@ -35,7 +41,7 @@ impl Shared {
             }
             Err(error) => return self.kept(error).map(|_| false),
         }
-        let mark = Mark::new(Side::Moved, self.twin(at, own.key));
+        let mark = Mark::new(Side::Moved(passage), self.twin(at, own.key));
         match self
             .place(at)
             .mark(&theirs.key, mark, live.version, now)

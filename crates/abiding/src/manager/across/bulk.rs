@@ -7,7 +7,7 @@
 use super::{Brought, Count};
 use crate::{
     clock::Timestamp,
-    codec::{Mark, Meta, Side},
+    codec::{Mark, Meta, Passage, Side},
     engine::{Credential, Live},
     error::Result,
     id::StoreKey,
@@ -22,6 +22,7 @@ struct Crossing {
     at: usize,
     own: StoreKey,
     live: Box<Live>,
+    passage: Passage,
 }
 
 /// What a page says of a session.
@@ -86,7 +87,8 @@ impl Shared {
                     continue;
                 }
             };
-            let mark = Mark::new(Side::Copy, self.twin(at, found.key));
+            let passage = Passage::draw()?;
+            let mark = Mark::new(Side::Copy(passage), self.twin(at, found.key));
             match self.marked(&own, &live, Some(mark), now) {
                 Ok(copy) => {
                     copies.push((own, copy));
@@ -94,6 +96,7 @@ impl Shared {
                         at: number,
                         own,
                         live,
+                        passage,
                     });
                 }
                 Err(error) => *brought = Some(self.kept(error)),
@@ -111,7 +114,7 @@ impl Shared {
                 continue;
             }
             let found = &found[crossing.at];
-            let mark = Mark::new(Side::Moved, self.twin(at, crossing.own));
+            let mark = Mark::new(Side::Moved(crossing.passage), self.twin(at, crossing.own));
             let mut marked = match place.marked(&found.key, &crossing.live, Some(mark), now) {
                 Ok(marked) => marked,
                 Err(error) => {
@@ -154,8 +157,8 @@ impl Shared {
             Look::Live(live) => live,
         };
         match live.meta.mark.as_ref().map(|mark| mark.side) {
-            Some(Side::Moved) => return Ok(Sight::Told(Brought::WasMoved)),
-            Some(Side::Copy) => return Ok(Sight::Unclear),
+            Some(Side::Moved(_)) => return Ok(Sight::Told(Brought::WasMoved)),
+            Some(Side::Copy(_)) => return Ok(Sight::Unclear),
             None | Some(Side::Claimed | Side::Settled) => {}
         }
         let own = if self.is_same(at) {

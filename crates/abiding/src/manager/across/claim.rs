@@ -6,7 +6,7 @@ use super::{Count, Standing, present::Held, resolve::Whereabouts};
 use crate::{
     base64url,
     clock::Timestamp,
-    codec::{self, Entries, Mark, Meta, Side},
+    codec::{self, Entries, Mark, Meta, Passage, Side},
     delta::Delta,
     ending::Ending,
     engine::{Asked, Credential, Live},
@@ -120,7 +120,7 @@ impl Shared {
             .meta
             .mark
             .as_ref()
-            .is_some_and(|mark| mark.side == Side::Copy)
+            .is_some_and(|mark| matches!(mark.side, Side::Copy(_)))
         {
             live.version = Version::next(live.version);
             live.meta.mark = None;
@@ -132,7 +132,7 @@ impl Shared {
             .meta
             .mark
             .as_ref()
-            .is_some_and(|mark| mark.side == Side::Moved);
+            .is_some_and(|mark| matches!(mark.side, Side::Moved(_)));
         let is_past = went && held.may_supersede(&live);
         let here = Whereabouts::Here {
             place: at,
@@ -283,7 +283,7 @@ impl Shared {
         let former = former.filter(|mark| mark.side == Side::Settled);
         let former = former.and_then(|mark| mark.twin());
         let meta = Meta {
-            mark: Some(Mark::new(Side::Copy, None)),
+            mark: Some(Mark::new(Side::Copy(Passage::draw()?), None)),
             ..live.meta.clone()
         };
         let record = self.record_of(&credential.key, &meta, live, now)?;

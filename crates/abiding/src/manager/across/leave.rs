@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use super::Count;
 use crate::{
-    codec::{Mark, Side},
+    codec::{Mark, Passage, Side},
     engine::Known,
     error::Result,
     manager::Shared,
@@ -36,13 +36,13 @@ impl Shared {
         let mut live = live;
         // A browser that never gets the new cookie may still have the one that the record was made of.
         let former = live.meta.mark.take();
-        let former = former.filter(|mark| matches!(mark.side, Side::Claimed | Side::Moved));
+        let former = former.filter(|mark| matches!(mark.side, Side::Claimed | Side::Moved(_)));
         let made_of = former.and_then(|mark| mark.twin());
         live.meta.mark = Some(Mark::new(Side::Settled, Some(credential.key)));
         let base = (live.meta.clone(), live.entries.clone());
         let moved = match self.sealed_cookie(Some(&base), &asked, now) {
             Ok(_) => {
-                let mark = Mark::new(Side::Moved, made_of);
+                let mark = Mark::new(Side::Moved(Passage::draw()?), made_of);
                 let place = self.place(at);
                 place.mark(&credential.key, mark, live.version, now).await
             }

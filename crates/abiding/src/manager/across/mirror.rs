@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use super::{Count, Phase, Standing};
 use crate::{
-    codec::{Mark, Meta, Side},
+    codec::{Mark, Meta, Passage, Side},
     delta::Delta,
     engine::{CookieStep, Fate, Known, Plan, Step},
     error::{Error, ErrorKind, Result},
@@ -160,7 +160,18 @@ impl Shared {
                 }
                 continue;
             };
-            let mark = Mark::new(Side::Moved, self.twin(at, *key));
+            let side = match &theirs {
+                // Somebody may be about to bring the session there, or was: it is no less a copy now.
+                Standing::Copy(old) | Standing::Moved(old) => {
+                    old.meta.mark.as_ref().map(|mark| mark.side)
+                }
+                _ => None,
+            };
+            let side = match side {
+                Some(side) => side,
+                None => Side::Moved(Passage::draw()?),
+            };
+            let mark = Mark::new(side, self.twin(at, *key));
             let written = match theirs {
                 Standing::Absent if self.is_same(at) => {
                     let meta = Meta {

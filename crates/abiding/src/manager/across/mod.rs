@@ -5,7 +5,8 @@
 //! configured; without them nothing here runs. The rules (`docs/adr/0015-places.md`):
 //!
 //! 1. A session in a store is where its record carries no mark, or says that it settled there. A *copy* is
-//!    none before its original is marked *moved*; a record that moved is none where the other place is known.
+//!    none before its original is marked *moved*, for this very copy: the mark of both bears its number. A record that moved is none
+//!    where the other place is known.
 //! 2. The mark is set under the version that was copied, so whoever wrote meanwhile is copied again, and
 //!    whoever writes afterwards learns of it: where other places are known, nothing is written blindly.
 //! 3. The copy lies under a key that follows from the old one, so that two who move find each other.

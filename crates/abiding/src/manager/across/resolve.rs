@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use super::{Count, Lead, Origin, Standing, present::Held};
+use super::{Count, Lead, Origin, Standing, present::Held, standing::went};
 use crate::{
     codec::Side,
     ending::Ending,
@@ -200,7 +200,8 @@ impl Shared {
             Standing::Aside(live) => Whereabouts::stored(at, credential.clone(), live),
             Standing::Copy(live) | Standing::Moved(live) | Standing::Plain(live) => {
                 let mark = live.meta.mark.as_ref().map(|mark| mark.side);
-                let is_past = mark == Some(Side::Moved) && held.may_supersede(&live);
+                let has_moved = matches!(mark, Some(Side::Moved(_)));
+                let is_past = has_moved && held.may_supersede(&live);
                 let here = Whereabouts::Here {
                     leaving: self.moves(at) && !live.moved,
                     place: at,
@@ -251,7 +252,7 @@ impl Shared {
             .meta
             .mark
             .as_ref()
-            .is_some_and(|mark| mark.side == Side::Copy);
+            .is_some_and(|mark| matches!(mark.side, Side::Copy(_)));
         if is_copy {
             self.drop_copy(&own).await?;
         } else if self.has_cookies() {
@@ -308,7 +309,7 @@ impl Shared {
                 (own, aside) = (Self::keyed(key), true);
                 continue;
             }
-            let version = match &mine {
+            let there = match &mine {
                 Standing::Over(ending) => return Ok(Some(Whereabouts::Over(*ending))),
                 Standing::Aside(_) | Standing::Plain(_) => {
                     let (Standing::Aside(mut live) | Standing::Plain(mut live)) = mine else {
@@ -318,7 +319,10 @@ impl Shared {
                     return Ok(Some(Whereabouts::stored(0, own, live)));
                 }
                 Standing::Absent => None,
-                Standing::Copy(live) | Standing::Moved(live) => Some(live.version),
+                Standing::Copy(live) | Standing::Moved(live) => {
+                    let side = live.meta.mark.as_ref().map(|mark| mark.side);
+                    Some((live.version, side))
+                }
             };
             let (other, key) = place.standing(&theirs, now).await?;
             if let Standing::Copy(live) | Standing::Moved(live) = &other {
@@ -347,23 +351,24 @@ impl Shared {
                     let stays = !self.moves(at)
                         || taken > 2
                         || !self
-                            .carry(at, &own, version, &theirs, &live, &mut taken)
+                            .carry(at, &own, there, &theirs, &live, &mut taken)
                             .await?;
                     if stays {
                         live.moved |= aside;
                         return Ok(Some(Whereabouts::stored(at, theirs, live)));
                     }
                 }
-                (Standing::Copy(live) | Standing::Moved(live), Standing::Moved(_)) => {
+                (Standing::Copy(live), Standing::Moved(original)) if went(&original, &live) => {
                     self.confirm(&own, &live, at, &theirs, now).await?;
                 }
-                (Standing::Moved(_), Standing::Copy(live)) => {
+                (Standing::Moved(original), Standing::Copy(live)) if went(&original, &live) => {
                     place
                         .confirm_as(&theirs, &live, self.twin(at, own.key), now)
                         .await?;
                 }
-                (Standing::Absent, Standing::Moved(_)) | (Standing::Moved(_), Standing::Absent) => {
-                    // One of them was read before it moved.
+                (Standing::Absent | Standing::Copy(_) | Standing::Moved(_), Standing::Moved(_))
+                | (Standing::Moved(_), Standing::Absent | Standing::Copy(_)) => {
+                    // One of them was read before it moved. Or neither is the other's.
                     missed += 1;
                     if missed > 1 {
                         return Ok(None);

@@ -2,7 +2,7 @@
 
 use crate::{
     clock::Timestamp,
-    codec::Side,
+    codec::{Mark, Side},
     ending::Ending,
     engine::{Credential, Live},
     error::Result,
@@ -26,6 +26,12 @@ pub(super) enum Standing {
     Plain(Box<Live>),
 }
 
+/// Whether the session went from `original`, which says that it moved, into this copy.
+pub(super) fn went(original: &Live, copy: &Live) -> bool {
+    let passage = |live: &Live| live.meta.mark.as_ref().and_then(Mark::passage);
+    passage(copy).is_some() && passage(copy) == passage(original)
+}
+
 impl Shared {
     /// How the session of `credential` stands here, and under which key.
     pub(super) async fn standing(
@@ -46,8 +52,8 @@ impl Shared {
         let side = live.meta.mark.as_ref().map(|mark| mark.side);
         let standing = match side {
             _ if live.frozen => Standing::Aside(live),
-            Some(Side::Copy) => Standing::Copy(live),
-            Some(Side::Moved) => Standing::Moved(live),
+            Some(Side::Copy(_)) => Standing::Copy(live),
+            Some(Side::Moved(_)) => Standing::Moved(live),
             None | Some(Side::Claimed | Side::Settled) if live.moved => Standing::Aside(live),
             None | Some(Side::Claimed | Side::Settled) => Standing::Plain(live),
         };
