@@ -2,6 +2,7 @@
 
 mod any;
 mod caught;
+mod circles;
 mod crossing;
 mod flawed;
 mod ledger;

@@ -162,12 +162,18 @@ impl Settings {
             others: Box::default(),
             counts: Counts::default(),
         };
-        let others = self.others.into_iter().map(|(other, phase)| Other {
-            same: shared.shares_cookies_with(&other.0),
-            shared: other.0,
-            phase,
-        });
-        shared.others = others.collect();
+        let mut others: Vec<Other> = Vec::with_capacity(self.others.len());
+        for (other, phase) in self.others {
+            let known = others.iter().map(|other| &*other.shared);
+            let mut known = std::iter::once(&shared).chain(known);
+            let first = known.position(|place| place.shares_cookies_with(&other.0));
+            others.push(Other {
+                first: first.unwrap_or(others.len() + 1),
+                shared: other.0,
+                phase,
+            });
+        }
+        shared.others = others.into();
         Ok(Manager(Arc::new(shared)))
     }
 }

@@ -239,7 +239,12 @@ impl Shared {
             self.counts.of(Count::TooLarge),
             self.counts.of(Count::Refused),
         );
-        Ok(match self.pair(at, own, theirs, false).await? {
+        let mut home = self.pair(at, own, theirs.clone(), false).await?;
+        if home.is_none() {
+            home = self.follow_among(at, &theirs).await?;
+        }
+        Ok(match home {
+            Some(Whereabouts::Here { place, .. }) if place != 0 && place != at => Brought::Vanished,
             Some(Whereabouts::Here { place: 0, .. }) => Brought::Moved,
             // Other requests count as well, so this is the likelier of the two.
             Some(Whereabouts::Here { .. }) if self.counts.of(Count::Refused) > before.1 => {

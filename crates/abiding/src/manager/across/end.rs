@@ -235,15 +235,6 @@ impl Shared {
         Ok(())
     }
 
-    /// Whether one cookie leads to both places.
-    pub(in crate::manager) fn are_same(&self, one: usize, other: usize) -> bool {
-        match (one, other) {
-            (0, other) => self.is_same(other),
-            (one, 0) => self.is_same(one),
-            _ => false,
-        }
-    }
-
     async fn delete(&self, at: usize, key: &StoreKey, known: bool) -> Result<()> {
         let (place, now) = (self.place(at), self.clock.now());
         let farewell = known.then(|| place.farewell(Ending::SignedOut, now));

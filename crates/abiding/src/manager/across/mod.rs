@@ -17,6 +17,7 @@
 
 mod bring;
 mod bulk;
+mod census;
 mod claim;
 mod end;
 mod leave;
@@ -96,8 +97,8 @@ pub enum Brought {
 pub(crate) struct Other {
     pub(crate) shared: Arc<Shared>,
     pub(super) phase: Phase,
-    /// Whether one cookie leads to both, under the same key.
-    pub(super) same: bool,
+    /// The first place to which the same cookie leads, under the same key.
+    pub(super) first: usize,
 }
 
 #[derive(Default)]
@@ -291,7 +292,13 @@ impl Shared {
     /// Whether one cookie leads to place number `at` and to this one.
     fn is_same(&self, at: usize) -> bool {
         let other = at.checked_sub(1).and_then(|at| self.others.get(at));
-        other.is_some_and(|other| other.same)
+        other.is_some_and(|other| other.first == 0)
+    }
+
+    /// Whether one cookie leads to both places.
+    pub(in crate::manager) fn are_same(&self, one: usize, other: usize) -> bool {
+        let first = |at: usize| at.checked_sub(1).map_or(0, |at| self.others[at].first);
+        first(one) == first(other)
     }
 }
 

@@ -85,6 +85,13 @@ impl Shared {
             };
             let origin = Origin { place: at, lead };
             across.presented.push(origin);
+            let mut asked = across.candidates.iter().map(|one| one.origin);
+            if self.store_of().is_some()
+                && asked.any(|one| one.lead == lead && self.are_same(one.place, at))
+            {
+                // Whoever asks in one place finds it in the other.
+                continue;
+            }
             across.candidates.push(Candidate { known, origin });
         }
         across.sort();

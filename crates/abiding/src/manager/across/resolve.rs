@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use super::{Count, Lead, Origin, Standing, present::Held, standing::went};
+use super::{Count, Lead, Origin, Standing, census::Home, present::Held, standing::went};
 use crate::{
     codec::Side,
     ending::Ending,
@@ -33,7 +33,7 @@ pub(super) enum Whereabouts {
 }
 
 impl Whereabouts {
-    fn stored(place: usize, credential: Credential, live: Box<Live>) -> Self {
+    pub(super) fn stored(place: usize, credential: Credential, live: Box<Live>) -> Self {
         Self::Here {
             place,
             credential: Some(credential),
@@ -199,6 +199,9 @@ impl Shared {
             Standing::Over(ending) => Whereabouts::Over(ending),
             Standing::Aside(live) => Whereabouts::stored(at, credential.clone(), live),
             Standing::Copy(live) | Standing::Moved(live) | Standing::Plain(live) => {
+                if let Some(found) = self.follow_out_among(at, credential, &live).await? {
+                    return Ok(found);
+                }
                 let mark = live.meta.mark.as_ref().map(|mark| mark.side);
                 let has_moved = matches!(mark, Some(Side::Moved(_)));
                 let is_past = has_moved && held.may_supersede(&live);
@@ -213,10 +216,43 @@ impl Shared {
         })
     }
 
+    /// The same where it may have gone on to another store; nothing if the record at hand, `live`, is all there is.
+    async fn follow_out_among(
+        &self,
+        at: usize,
+        credential: &Credential,
+        live: &Live,
+    ) -> Result<Option<Whereabouts>> {
+        let mark = live.meta.mark.as_ref();
+        let Some(side) = mark.filter(|mark| mark.passage().is_some()) else {
+            return Ok(None);
+        };
+        if !self.is_among_many() {
+            return Ok(None);
+        }
+        Ok(match self.home_of(at, &credential.key).await? {
+            Home::Lives { place, key, live } => Some(Whereabouts::Here {
+                leaving: self.moves(place) && !live.moved && !live.frozen,
+                place,
+                credential: Some(if key == credential.key {
+                    credential.clone()
+                } else {
+                    Self::keyed(key)
+                }),
+                live,
+            }),
+            Home::Nowhere if matches!(side.side, Side::Moved(_)) => None,
+            Home::Nowhere => Some(Whereabouts::Over(Ending::Unknown)),
+            Home::Over(ending) => Some(Whereabouts::Over(ending)),
+        })
+    }
+
     async fn follow_own(&self, credential: &Credential, held: &Held) -> Result<Whereabouts> {
         let now = self.clock.now();
         let (mine, key) = self.standing(credential, now).await?;
         let live = match mine {
+            // What moved from here long ago may be over here by time.
+            Standing::Over(Ending::Idle) => None,
             Standing::Over(ending) => return Ok(Whereabouts::Over(ending)),
             Standing::Aside(live) | Standing::Plain(live) => {
                 return Ok(Whereabouts::stored(0, credential.clone(), live));
@@ -232,18 +268,26 @@ impl Shared {
         let twin = live
             .as_ref()
             .and_then(|live| live.meta.mark.as_ref()?.twin());
-        for (at, ..) in self.stores().filter(|(at, ..)| *at > 0) {
-            let theirs = if self.is_same(at) { Some(key) } else { twin };
-            let Some(theirs) = theirs else {
-                continue;
-            };
+        let others = self.stores().filter(|(at, ..)| *at > 0);
+        let ends: Vec<_> = others
+            .filter_map(|(at, ..)| {
+                let own = self.is_same(at).then(|| own.clone());
+                Some((at, own.or_else(|| twin.map(Self::keyed))?))
+            })
+            .collect();
+        if let [(at, theirs)] = &ends[..]
+            && !self.is_among_many()
+        {
             let aside = key != credential.key;
-            if let Some(found) = self
-                .pair(at, own.clone(), Self::keyed(theirs), aside)
-                .await?
-            {
+            let found = self.pair(*at, own.clone(), theirs.clone(), aside).await?;
+            if let Some(found) = found {
                 return Ok(found);
             }
+        }
+        if !ends.is_empty()
+            && let Some(found) = self.follow_among(0, credential).await?
+        {
+            return Ok(found);
         }
         let Some(live) = live else {
             return Ok(Whereabouts::Over(self.absence(credential, now)));
@@ -253,9 +297,7 @@ impl Shared {
             .mark
             .as_ref()
             .is_some_and(|mark| matches!(mark.side, Side::Copy(_)));
-        if is_copy {
-            self.drop_copy(&own).await?;
-        } else if self.has_cookies() {
+        if !is_copy && self.has_cookies() {
             let is_past = held.may_supersede(&live);
             let here = Whereabouts::stored(0, credential.clone(), live);
             return Ok(here.unless_in_cookie(is_past));
@@ -265,10 +307,22 @@ impl Shared {
 
     async fn follow_other(&self, at: usize, credential: &Credential) -> Result<Whereabouts> {
         let now = self.clock.now();
-        let Some(own) = self.derived(&credential.key, now).into_iter().next() else {
+        let own = if self.is_same(at) {
+            Some(credential.clone())
+        } else {
+            self.derived(&credential.key, now).into_iter().next()
+        };
+        let Some(own) = own else {
             return Ok(Whereabouts::Over(Ending::Unknown));
         };
-        Ok(match self.pair(at, own, credential.clone(), false).await? {
+        let mut found = None;
+        if !self.is_among_many() {
+            found = self.pair(at, own, credential.clone(), false).await?;
+        }
+        if found.is_none() {
+            found = self.follow_among(at, credential).await?;
+        }
+        Ok(match found {
             Some(Whereabouts::Here {
                 place: 0,
                 credential,
@@ -276,7 +330,7 @@ impl Shared {
                 leaving,
             }) => {
                 // The browser has to learn of the new cookie.
-                live.old_key = true;
+                live.old_key |= !self.is_same(at);
                 Whereabouts::Here {
                     place: 0,
                     credential,
@@ -299,7 +353,7 @@ impl Shared {
         mut aside: bool,
     ) -> Result<Option<Whereabouts>> {
         let place = self.place(at);
-        let (mut missed, mut taken) = (0, 0);
+        let mut taken = 0;
         for _ in 0..ROUNDS {
             let now = self.clock.now();
             // Mine first: a copy that is brought up to date must not be newer than what it is made from.
@@ -365,18 +419,6 @@ impl Shared {
                     place
                         .confirm_as(&theirs, &live, self.twin(at, own.key), now)
                         .await?;
-                }
-                (Standing::Absent | Standing::Copy(_) | Standing::Moved(_), Standing::Moved(_))
-                | (Standing::Moved(_), Standing::Absent | Standing::Copy(_)) => {
-                    // One of them was read before it moved. Or neither is the other's.
-                    missed += 1;
-                    if missed > 1 {
-                        return Ok(None);
-                    }
-                }
-                (Standing::Absent, Standing::Copy(_)) => {
-                    place.drop_copy(&theirs).await?;
-                    return Ok(None);
                 }
                 _ => return Ok(None),
             }
