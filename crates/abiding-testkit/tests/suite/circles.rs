@@ -213,6 +213,63 @@ async fn interrupted<T>(
     Some(first.await)
 }
 
+/// How a session is ended.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Revocation,
+    SignOut,
+    Subject,
+}
+
+/// Whoever ends a session at one node, while another moves it between any two stores.
+#[test]
+fn an_end_reaches_a_session_that_moves_between_two_other_stores() {
+    let routes = [(A, B), (A, C), (B, A), (B, C), (C, A), (C, B)];
+    let ends = [End::Revocation, End::SignOut, End::Subject];
+    for ((from, to), end) in routes
+        .iter()
+        .flat_map(|route| ends.map(|end| (*route, end)))
+    {
+        let mut polls = 0;
+        loop {
+            let circle = Circle::new();
+            let jar = block_on(async {
+                let node = circle.node(from, &[]);
+                let session = node.open([]);
+                session.login("ada").unwrap();
+                let closing = node.close(&session, false).await.unwrap();
+                let header = closing.set_cookie.unwrap();
+                header.split(';').next().unwrap().to_owned()
+            });
+            let node = circle.node(A, &[(B, Phase::Probe), (C, Phase::Probe)]);
+            let info = block_on(node.open([jar.as_bytes()]).info())
+                .unwrap()
+                .unwrap();
+            let ending = async {
+                match end {
+                    End::Revocation => drop(node.revoke("ada", &info.handle).await.unwrap()),
+                    End::SignOut => {
+                        let session = node.open([jar.as_bytes()]);
+                        session.logout();
+                        node.close(&session, false).await.unwrap();
+                    }
+                    End::Subject => drop(node.end_subject("ada").await.unwrap()),
+                }
+            };
+            let moving = circle.bring(from, to, false);
+            if block_on(interrupted(polls, ending, moving)).is_none() {
+                break;
+            }
+            for (name, node) in circle.nodes_of_all() {
+                let what = format!("{end:?}, {from} to {to} after {polls}: back at {name}");
+                assert!(!is_live(&node, &jar), "{what}");
+            }
+            polls += 1;
+        }
+        assert!(polls > 5, "{end:?} has but {polls} awaits");
+    }
+}
+
 /// The stores are read one after the other, and the session goes from one that is read later to one that was read before.
 #[test]
 fn a_session_is_found_that_moves_while_the_stores_are_read() {

@@ -81,8 +81,8 @@ impl Shared {
             .iter()
             .filter(|info| Some(&info.handle) != own_handle.as_ref());
         let ended = others.count();
-        // The primary place again, for what was brought there meanwhile.
-        for at in (0..=self.others.len()).chain([0]) {
+        // All but the last again, for what was brought there meanwhile.
+        for at in (0..=self.others.len()).chain(0..self.others.len()) {
             let spared = at == own.home || self.are_same(at, own.home);
             let own = Own {
                 key: own.key.filter(|_| spared),
@@ -128,14 +128,15 @@ impl Shared {
 
     /// Ends one session of a subject.
     pub(crate) async fn revoke(&self, subject: &str, handle: &str) -> Result<bool> {
-        let mut ended = self.revoke_own(subject, handle).await?;
-        for other in &self.others {
-            let there = other.shared.revoke_own(subject, handle).await;
-            ended |= unless_unsupported(there)?.unwrap_or(false);
-        }
-        if !self.others.is_empty() {
-            // What was brought here meanwhile.
-            ended |= self.revoke_own(subject, handle).await?;
+        let mut ended = false;
+        // All but the last again, for what was brought there meanwhile.
+        for at in (0..=self.others.len()).chain(0..self.others.len()) {
+            let done = self.place(at).revoke_own(subject, handle).await;
+            ended |= if at == 0 {
+                done?
+            } else {
+                unless_unsupported(done)?.unwrap_or(false)
+            };
         }
         Ok(ended)
     }

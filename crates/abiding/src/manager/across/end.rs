@@ -10,7 +10,8 @@ use crate::{
     error::Result,
     id::StoreKey,
     manager::{Place, Shared},
-    session::{Desk, lock},
+    session::{Desk, ROUNDS, lock},
+    store::Deleted,
 };
 
 impl Desk {
@@ -102,11 +103,8 @@ impl Shared {
         for name in names {
             self.end_cookie(name.as_bytes(), live, now).await?;
         }
-        // Whoever moves it at this moment takes it from one to another of these: after the second round
-        // here there is nothing left to be taken, and nobody to have brought it.
         let known = live.is_none_or(|live| live.meta.subject.is_some());
-        let order = std::iter::once(0).chain(1..=self.others.len());
-        for place in order {
+        for place in 0..=self.others.len() {
             for (_, key) in keys.iter().filter(|(at, _)| *at == place) {
                 self.delete(
                     place,
@@ -116,11 +114,22 @@ impl Shared {
                 .await?;
             }
         }
-        for (_, key) in keys.iter().filter(|(at, _)| *at == 0) {
-            let credential = Self::keyed(*key);
-            let (standing, _) = self.standing(&credential, now).await?;
-            if !matches!(standing, super::Standing::Absent | super::Standing::Over(_)) {
-                self.delete(0, key, false).await?;
+        // Whoever moves it at this moment takes it from one to another of these. Once nothing is found in any place after something
+        // was last taken from another there is nothing left to be moved, and nobody to have brought it.
+        let mut empty = 0;
+        for place in (0..=self.others.len()).cycle().take(ROUNDS) {
+            if empty == self.others.len() {
+                break;
+            }
+            empty += 1;
+            for (_, key) in keys.iter().filter(|(at, _)| *at == place) {
+                let credential = Self::keyed(*key);
+                let (standing, _) = self.place(place).standing(&credential, now).await?;
+                if !matches!(standing, super::Standing::Absent | super::Standing::Over(_))
+                    && self.delete(place, key, false).await? == Deleted::Yes
+                {
+                    empty = 0;
+                }
             }
         }
         if let Some(live) = live
@@ -235,12 +244,12 @@ impl Shared {
         Ok(())
     }
 
-    async fn delete(&self, at: usize, key: &StoreKey, known: bool) -> Result<()> {
+    async fn delete(&self, at: usize, key: &StoreKey, known: bool) -> Result<Deleted> {
         let (place, now) = (self.place(at), self.clock.now());
         let farewell = known.then(|| place.farewell(Ending::SignedOut, now));
-        if let Some(store) = place.store_of() {
-            store.delete(key, farewell.as_ref(), now).await?;
+        match place.store_of() {
+            Some(store) => store.delete(key, farewell.as_ref(), now).await,
+            None => Ok(Deleted::Absent),
         }
-        Ok(())
     }
 }
