@@ -28,16 +28,19 @@
 //! assert!(tally.unwrap_or_else(|broken| panic!("{broken}")).requests > 0);
 //! ```
 
+mod circle;
 mod visitor;
 
 use std::cell::RefCell;
 
 use abiding::{Crossings, Manager, Phase};
 
-use self::visitor::Visitor;
+pub use self::circle::circle;
+use self::{circle::Route, visitor::Visitor};
 use crate::{
     clock::ManualClock,
     faults::{Fault, Operation, Plan},
+    jar::Jar,
     random::Random,
 };
 
@@ -79,6 +82,8 @@ pub struct Tally {
     pub used_elsewhere: u64,
     /// Changes that were repeated in the old place.
     pub mirrored: u64,
+    /// Times that somebody brought what lay in another place, or was stopped while he did.
+    pub brought: usize,
 }
 
 /// What the nodes are, from phase to phase: which place is primary, and how the other one is known.
@@ -115,13 +120,53 @@ pub fn delays(seed: u64) -> Plan {
 /// What all visitors of a history share.
 struct World {
     clock: ManualClock,
-    nodes: RefCell<[Manager; 2]>,
+    nodes: RefCell<Vec<Manager>>,
+    /// The ways on which sessions are brought beside the requests.
+    routes: RefCell<Vec<Route>>,
+    /// The cookies of sessions that were signed out.
+    graves: RefCell<Vec<Jar>>,
     random: RefCell<Random>,
     tally: RefCell<Tally>,
     log: RefCell<Vec<String>>,
 }
 
 impl World {
+    fn new(clock: &ManualClock, seed: u64, nodes: Vec<Manager>, tally: Tally) -> Self {
+        Self {
+            clock: clock.clone(),
+            nodes: RefCell::new(nodes),
+            routes: RefCell::default(),
+            graves: RefCell::default(),
+            random: RefCell::new(Random::new(seed)),
+            tally: RefCell::new(tally),
+            log: RefCell::default(),
+        }
+    }
+
+    /// Adds what the nodes counted since they were built.
+    fn count(&self) {
+        let nodes = self.nodes.borrow();
+        let mut tally = self.tally.borrow_mut();
+        for Crossings {
+            moved,
+            used_elsewhere,
+            mirrored,
+            ..
+        } in nodes.iter().map(Manager::crossings)
+        {
+            tally.moved += moved;
+            tally.used_elsewhere += used_elsewhere;
+            tally.mirrored += mirrored;
+        }
+    }
+
+    /// What was broken, and what led to it.
+    fn told(&self, broken: &str) -> String {
+        let log = self.log.borrow();
+        let last = log.len().saturating_sub(40);
+        format!("{broken}\n  {}", log[last..].join("\n  "))
+    }
+
     fn note(&self, line: impl FnOnce() -> String) {
         self.log.borrow_mut().push(line());
     }
@@ -149,7 +194,7 @@ impl World {
     }
 
     fn node(&self) -> Manager {
-        let node = self.below(2);
+        let node = self.below(self.nodes.borrow().len());
         self.nodes.borrow()[node].clone()
     }
 }
@@ -183,18 +228,13 @@ fn history(
     tally: &mut Tally,
 ) -> Result<(), String> {
     let make = |(end, phase): (End, Option<Phase>)| node(end, phase);
-    let world = World {
-        clock: clock.clone(),
-        nodes: RefCell::new([make(PHASES[0]), make(PHASES[0])]),
-        random: RefCell::new(Random::new(seed)),
-        tally: RefCell::new(*tally),
-        log: RefCell::default(),
-    };
+    let nodes = vec![make(PHASES[0]), make(PHASES[0])];
+    let world = World::new(clock, seed, nodes, *tally);
     let mut visitors: Vec<_> = (0..3).map(|number| Visitor::new(number, tabs)).collect();
     let mut walk = || {
         for phases in PHASES.windows(2) {
             world.note(|| format!("nodes in {:?} and {:?}", phases[0], phases[1]));
-            let nodes = [make(phases[0]), make(phases[1])];
+            let nodes = vec![make(phases[0]), make(phases[1])];
             if phases.iter().any(|(_, phase)| phase.is_none()) {
                 // Before one place is forgotten, everybody was seen in the other.
                 for visitor in &visitors {
@@ -208,27 +248,11 @@ fn history(
                 }
                 clock.advance(std::time::Duration::from_secs(20));
             }
-            let nodes = world.nodes.borrow();
-            let mut tally = world.tally.borrow_mut();
-            for Crossings {
-                moved,
-                used_elsewhere,
-                mirrored,
-                ..
-            } in nodes.iter().map(Manager::crossings)
-            {
-                tally.moved += moved;
-                tally.used_elsewhere += used_elsewhere;
-                tally.mirrored += mirrored;
-            }
+            world.count();
         }
         Ok(())
     };
     let walked: Result<(), String> = walk();
     *tally = *world.tally.borrow();
-    walked.map_err(|broken| {
-        let log = world.log.borrow();
-        let last = log.len().saturating_sub(40);
-        format!("{broken}\n  {}", log[last..].join("\n  "))
-    })
+    walked.map_err(|broken| world.told(&broken))
 }

@@ -111,6 +111,7 @@ impl Visitor {
                 }
             }));
         }
+        actors.extend(world.carrier());
         let mut random = world.random.borrow_mut().fork();
         schedule::run(actors, &mut random);
         broken.into_inner()
@@ -220,12 +221,19 @@ impl Visitor {
         let failed = RefCell::new(None);
         let mut actors: Vec<Actor<'_>> = Vec::new();
         let (failed_by, out) = (&failed, &node);
+        let elsewhere = self.subject.clone().filter(|_| world.has_carriers());
+        let elsewhere = elsewhere.filter(|_| world.below(3) == 0);
         actors.push(Box::pin(async move {
             let closing = async {
                 session.keys().await?;
                 yield_now().await;
-                session.logout();
-                out.close(&session, false).await
+                match elsewhere {
+                    Some(subject) => out.end_subject(&subject).await.map(|_| ()),
+                    None => {
+                        session.logout();
+                        out.close(&session, false).await.map(|_| ())
+                    }
+                }
             };
             if let Err(error) = closing.await {
                 *failed_by.borrow_mut() = Some(error);
@@ -255,6 +263,7 @@ impl Visitor {
                 }
             }));
         }
+        actors.extend(world.carrier());
         let mut random = world.random.borrow_mut().fork();
         schedule::run(actors, &mut random);
         if let Some(error) = failed.into_inner() {
@@ -273,6 +282,7 @@ impl Visitor {
         for jar in &jars {
             gone(world, jar, true)?;
         }
+        world.graves.borrow_mut().extend(jars);
         let next = self.next.take();
         *self = Self::new(self.number, self.tabs);
         self.next.replace(next);
@@ -281,10 +291,10 @@ impl Visitor {
 
     /// Everything that was acknowledged is there, in a node and from there on in the other.
     fn check(&self, world: &World) -> Result<(), String> {
-        let nodes = world.nodes.borrow().clone();
-        let first = world.below(2);
-        self.look(world, &nodes[first])?;
-        self.look(world, &nodes[1 - first])
+        let mut nodes = world.nodes.borrow().clone();
+        let first = world.below(nodes.len());
+        nodes.rotate_left(first);
+        nodes.iter().try_for_each(|node| self.look(world, node))
     }
 
     fn look(&self, world: &World, node: &Manager) -> Result<(), String> {
@@ -363,7 +373,7 @@ impl Visitor {
 }
 
 /// Whether these cookies lead to nobody, and to nothing but what was begun afterwards.
-fn gone(world: &World, jar: &Jar, empty: bool) -> Result<(), String> {
+pub(super) fn gone(world: &World, jar: &Jar, empty: bool) -> Result<(), String> {
     for node in world.nodes.borrow().iter() {
         let session = open(node, jar);
         let keys = block_on(session.keys()).map_err(|error| error.to_string())?;

@@ -19,6 +19,9 @@ use abiding_testkit::{
 /// More of them find rarer orders: a thousand take a minute and a half.
 const HISTORIES: u64 = 60;
 
+/// How many times visitors go round three stores: a hundred and fifty take three seconds.
+const CIRCLES: u64 = 150;
+
 type Delayed = Faulty<Arc<MemoryStore>>;
 
 /// What a place is.
@@ -159,4 +162,19 @@ fn from_cookies_to_other_cookies_and_back_nothing_is_lost_and_nobody_signed_out(
     walk(30, 1, &Kind::Sealed, &Kind::Revocable);
     walk(30, 1, &Kind::Sealed, &Kind::SealedApart);
     walk(30, 1, &Kind::Revocable, &Kind::SealedApart);
+}
+
+/// Sessions that go round in circles, where movers were stopped and left copies behind.
+#[test]
+fn among_three_stores_in_any_order_nothing_is_lost_and_nobody_comes_back() {
+    let tally = crossing::circle(CIRCLES, 1, 3).unwrap_or_else(|broken| panic!("{broken}"));
+    for (seldom, what) in [
+        (tally.moved, "moved"),
+        (tally.used_elsewhere, "used elsewhere"),
+        (tally.mirrored, "mirrored"),
+        (tally.brought as u64, "brought"),
+        (tally.sign_outs as u64, "sign-outs"),
+    ] {
+        assert!(seldom > CIRCLES, "{what} was hardly tried: {tally:?}");
+    }
 }
