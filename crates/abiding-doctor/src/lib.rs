@@ -28,6 +28,7 @@ mod live;
 mod live_cookie;
 mod output;
 mod picture;
+mod published;
 mod report;
 mod requirement;
 mod rule;

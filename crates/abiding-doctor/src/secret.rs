@@ -5,6 +5,8 @@
 
 use std::sync::LazyLock;
 
+use crate::published::PUBLISHED;
+
 /// Why a secret is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Weakness {
@@ -27,14 +29,10 @@ pub(crate) fn weakness(secret: &[u8]) -> Option<Weakness> {
         return Some(Weakness::Empty);
     }
     // Bytes of Python come as text of as many characters.
-    let spelled = |known: &[u8]| {
-        known
-            .iter()
-            .map(|byte| char::from(*byte))
-            .collect::<String>()
-    };
-    let is_known = |known: &[u8]| known == secret || spelled(known).as_bytes() == secret;
-    if let Some((_, place)) = PUBLISHED.iter().find(|(known, _)| is_known(known)) {
+    let text = std::str::from_utf8(secret).unwrap_or_default();
+    let is_spelled = |known: &[u8]| text.chars().eq(known.iter().map(|byte| char::from(*byte)));
+    let is_known = |known: &[u8]| known == secret || is_spelled(known);
+    if let Some((_, place, _)) = PUBLISHED.iter().find(|(known, ..)| is_known(known)) {
         return Some(Weakness::Published(place));
     }
     if is_placeholder(secret)
@@ -74,7 +72,7 @@ pub(crate) fn shape(secret: &[u8]) -> String {
 pub(crate) static CANDIDATES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let mut all: Vec<Vec<u8>> = PUBLISHED
         .iter()
-        .map(|(secret, _)| secret.to_vec())
+        .map(|(secret, ..)| secret.to_vec())
         .collect();
     for words in PHRASES {
         for joint in ["", " ", "-", "_"] {
@@ -399,81 +397,6 @@ const ENDINGS: &[&str] = &[
     "", "!", "!!", "1", "12", "123", "1234", "12345", "123456", "?", ".",
 ];
 
-/// Secrets that documents show, with where they stand. A few that are known to be copied, not a list of any size.
-const PUBLISHED: &[(&[u8], &str)] = &[
-    (
-        b"192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf",
-        "the documentation of Flask",
-    ),
-    (b"_5#y2L\"F4Q8z\n\xec]/", "the quickstart of Flask"),
-    (
-        b"_5#y2L\"F4Q8z\\n\\xec]/",
-        "the quickstart of Flask, without its escapes",
-    ),
-    (
-        b"\xfd{H\xe5<\x95\xf9\xe3\x96.5\xd1\x01O<!\xd5\xa2\xa0\x9fR\"\xa1\xa8",
-        "the quickstart of Flask 0.x",
-    ),
-    (
-        b"A0Zr98j/3yX R~XHH!jmN]LWX/,?RT",
-        "the quickstart of Flask 0.x and 1.0",
-    ),
-    (
-        b"F12Zr47j\x03yX R~X@H!jmM]Lwf/,?KT",
-        "the documentation of Flask 0.x",
-    ),
-    (b"dev", "the tutorial of Flask"),
-    (b"development key", "the tutorial of Flask 0.x"),
-    (b"you-will-never-guess", "the Flask Mega-Tutorial"),
-    (b"hard to guess string", "the book Flask Web Development"),
-    (
-        b"5791628bb0b13ce0c676dfde280ba245",
-        "a series of videos on Flask",
-    ),
-    (b"secret!", "the examples of Flask-SocketIO"),
-    (b"my_precious", "tutorials of Flask"),
-    (b"my precious", "tutorials of Flask"),
-    (b"9OLWxND4o83j4K4iuopO", "tutorials of Flask-Login"),
-    (b"Thisisasecret!", "videos on Flask"),
-    (b"Thisissupposedtobesecret!", "videos on Flask"),
-    (b"super secret key", "answers on Flask"),
-    (b"super-secret", "the documentation of Flask-JWT-Extended"),
-    (b"super secret string", "the documentation of Flask-Login"),
-    (
-        b"pf9Wkove4IKEAXvy-cQkeDPhv9Cb3Ag-wyJILbq_dFw",
-        "the quickstart of Flask-Security",
-    ),
-    (
-        b"\x02\x01thisismyscretkey\x01\x02\\e\\y\\y\\h",
-        "Apache Superset before 1.4.1 (CVE-2023-27524)",
-    ),
-    (
-        b"CHANGE_ME_TO_A_COMPLEX_RANDOM_SECRET_KEY",
-        "Apache Superset (CVE-2023-27524)",
-    ),
-    (b"thisISaSECRET_1234", "Apache Superset (CVE-2023-27524)"),
-    (
-        b"YOUR_OWN_RANDOM_GENERATED_SECRET_KEY",
-        "Apache Superset (CVE-2023-27524)",
-    ),
-    (b"TEST_NON_DEV_SECRET", "Apache Superset (CVE-2023-27524)"),
-    (
-        b"temporary_key",
-        "Apache Airflow before 1.10.11 (CVE-2020-17526)",
-    ),
-    (
-        b"c292a0a3aa32397cdb050e233733900f",
-        "Redash before 10.1 (CVE-2021-41192)",
-    ),
-    (b"keyboard cat", "the documentation of express-session"),
-    (b"your-256-bit-secret", "jwt.io"),
-    (
-        b"09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
-        "the documentation of FastAPI",
-    ),
-    (b"correct horse battery staple", "xkcd 936"),
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -522,9 +445,17 @@ mod tests {
 
     #[test]
     fn every_published_secret_is_refused_and_tried() {
-        for (secret, place) in PUBLISHED {
+        for (secret, place, source) in PUBLISHED {
             assert_eq!(weakness(secret), Some(Weakness::Published(place)));
             assert!(CANDIDATES.iter().any(|candidate| candidate == secret));
+            assert!(!source.is_empty());
+            // What is like it is another one's, if it is none's.
+            let known = |near: &[u8]| PUBLISHED.iter().any(|(secret, ..)| *secret == near);
+            let more = [secret, &b"~"[..]].concat();
+            for near in [&secret[1..], &more] {
+                let published = matches!(weakness(near), Some(Weakness::Published(_)));
+                assert_eq!(published, known(near), "{}", shape(near));
+            }
         }
         assert!(
             CANDIDATES

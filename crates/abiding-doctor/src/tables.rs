@@ -35,7 +35,7 @@ pub fn rules() -> String {
 pub fn counts() -> String {
     let (published, tried) = rules::known_secrets();
     format!(
-        "{} rules. {published} secrets are known from documents, and {tried} are tried on a signed cookie: those, and usual phrases in their usual spellings.\n",
+        "{} rules. {published} published secrets are known, and {tried} are tried on a signed cookie: those, and usual phrases in their usual spellings.\n",
         RULES.len()
     )
 }

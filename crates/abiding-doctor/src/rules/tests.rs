@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use crate::{
     Facts, RULES, Silences, examine,
     facts::{Answer, StoreSays},
+    published::PUBLISHED,
     rule::Source,
     tree::tests::{facts_of, facts_since},
 };
@@ -1055,6 +1056,31 @@ fn each_source_of_a_rule_is_one_that_can_break_it() {
                 "{} is broken by a source that it does not name",
                 rule.id
             );
+        }
+    }
+}
+
+/// DR-1: as an application's own, in the code and as the configuration of a running one; what is near is not it.
+#[test]
+fn each_published_secret_is_found_where_it_is_the_secret_of_flask() {
+    for (secret, place, _) in PUBLISHED {
+        let more = [secret, &b"~"[..]].concat();
+        for (secret, is_it) in [(*secret, true), (&more, false)] {
+            let code: String = secret.iter().map(|byte| format!("\\x{byte:02x}")).collect();
+            let code = format!("from flask import Flask\napp.secret_key = '{code}'\n");
+            let setting = serde_json::json!({ "settings": { "SECRET_KEY": { "bytes": secret } }, "interface": "flask.X" });
+            for facts in [
+                facts_of(&[("app.py", &code)]),
+                Facts::of_application(&setting.to_string()).unwrap(),
+            ] {
+                let report = examine(&facts, &Silences::default());
+                let told = format!("is published: {place} (");
+                let found = report
+                    .findings()
+                    .iter()
+                    .any(|finding| finding.what.contains(&told));
+                assert_eq!(found, is_it, "{place}");
+            }
         }
     }
 }
