@@ -18,7 +18,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Warning,
         title: "\"Flask-Session is incompatible\"",
         why: "It fails with Werkzeug 3 for one option before 0.6: the signer.",
-        remedy: "Flask-Session 0.6 or later, or SESSION_USE_SIGNER = False",
+        remedy: "pip install \"Flask-Session>=0.6\", or SESSION_USE_SIGNER = False",
         standards: &[],
         sources: &[Tree],
         check: |picture| {
@@ -38,7 +38,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Warning,
         title: "Nothing removes expired sessions",
         why: "Flask-Session removes files only above its threshold, and rows of SQL only by `flask session_cleanup` or SESSION_CLEANUP_N_REQUESTS.",
-        remedy: "run `flask session_cleanup` by cron; abiding.flask sweeps by itself",
+        remedy: "run `flask session_cleanup` by cron, every hour; abiding.flask sweeps by itself",
         standards: &["ASVS 14.2.7"],
         sources: &[Application, Tree],
         check: |picture| {
@@ -96,7 +96,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Warning,
         title: "Redis across a network without TLS",
         why: "Everybody on the way reads sessions and writes them. Flask-Session signs at most the id, and releases before 0.7 execute what they read.",
-        remedy: "rediss://, a password, and Flask-Session 0.7 or later",
+        remedy: "a URL like rediss://:PASSWORD@HOST:6379/0, and pip install \"Flask-Session>=0.7\"",
         standards: &["ASVS 12.3.1"],
         sources: &[Application, Tree],
         check: |picture| {
@@ -134,7 +134,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Warning,
         title: "\"All users will need to log in again\"",
         why: "A change of storage need not sign anybody out: read the old place, write the new one.",
-        remedy: "keep the old sessions until they have moved; abiding.flask reads Flask-Session's where they lie",
+        remedy: "keep the old sessions until they have moved; abiding.flask reads Flask-Session's where they lie (docs/from-flask-session.md)",
         standards: &[],
         sources: &[Tree],
         check: |picture| {

@@ -18,7 +18,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Error,
         title: "Something is changed inside a value of the session",
         why: "Flask-Session keeps it only while it rewrites every session at each request, and requests that overlap overwrite each other's steps.",
-        remedy: "one key for each step, or assign the whole value anew; abiding.flask notices the change and merges by key",
+        remedy: "one key for each step, or assign it anew, as in session[\"form\"] = {**session[\"form\"], \"name\": name}; abiding.flask notices the change and merges by key",
         standards: &[],
         sources: &[Tree],
         check: |picture| {
@@ -38,7 +38,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Error,
         title: "Something is changed inside a value of a cookie session",
         why: "Flask's cookie is not written for it: what Flask-Session saved is lost here.",
-        remedy: "assign the whole value anew; abiding.flask notices the change",
+        remedy: "assign it anew, as in session[\"form\"] = {**session[\"form\"], \"name\": name}; abiding.flask notices the change",
         standards: &[],
         sources: &[Tree],
         check: |picture| {
@@ -58,7 +58,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Error,
         title: "Private data in a cookie that its visitor can read",
         why: "Flask's cookie is signed, not encrypted: a one-time code in it is told to whoever has to prove that they know it.",
-        remedy: "a store on the server (SESSION_ABIDING_URL)",
+        remedy: "keep sessions on the server: Session(app) of abiding.flask, with SESSION_ABIDING_URL = \"sqlite:sessions.db\" or another store",
         standards: &["ASVS 14.2.1"],
         sources: &[Tree],
         check: |picture| {
@@ -102,7 +102,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Warning,
         title: "session.modified = True in every request",
         why: "Each answer sets the cookie, so that of requests at the same time all but the last are undone.",
-        remedy: "remove it",
+        remedy: "remove it, and where something inside a value is changed assign it anew, as in session[\"form\"] = {**session[\"form\"], \"name\": name}",
         standards: &[],
         sources: &[Tree],
         check: |picture| {
@@ -140,7 +140,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Warning,
         title: "A table of sessions other than Flask-Session makes it",
         why: "Its column session_id is nullable, and none is indexed by expiry: what is expired is found by reading all of it.",
-        remedy: "let the library make the table; CREATE INDEX ON sessions (expiry)",
+        remedy: "let the library make the table; for one that is there, CREATE INDEX ON sessions (expiry)",
         standards: &[],
         sources: &[Store, Tree],
         check: |picture| {
@@ -179,7 +179,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Warning,
         title: "A version that the shell takes for a file",
         why: "`pip install X>=1` without quotes writes to a file named `=1` and installs any release.",
-        remedy: "pip install \"X>=1\"",
+        remedy: "quote it: pip install \"Flask-Session>=0.6\"; and remove the file that came of it",
         standards: &[],
         sources: &[Tree],
         check: |picture| {

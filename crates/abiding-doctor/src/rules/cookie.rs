@@ -179,7 +179,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Warning,
         title: "A session that may not fit into its cookie",
         why: "Flask only logs a warning for a cookie of more than 4,093 bytes; browsers drop it, and the visitor is signed out.",
-        remedy: "a store on the server, or short keys and numbers instead of what forms and services sent",
+        remedy: "keep sessions on the server: Session(app) of abiding.flask, with SESSION_ABIDING_URL = \"sqlite:sessions.db\" or another store; or short keys and numbers instead of what forms and services sent",
         standards: &["ASVS 3.3.5"],
         sources: &[Application, Tree],
         check: |picture| {
@@ -215,7 +215,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Warning,
         title: "A sign-out that does not end the session",
         why: "The session is its cookie: a copy of it that was made before goes on working, and an old copy brings back a counter of attempts.",
-        remedy: "a store on the server (SESSION_ABIDING_URL), and count attempts outside of the session",
+        remedy: "keep sessions on the server: Session(app) of abiding.flask, with SESSION_ABIDING_URL = \"sqlite:sessions.db\" or another store; count attempts outside of the session",
         standards: &["ASVS 7.4.1"],
         sources: &[Application, Tree],
         check: |picture| {

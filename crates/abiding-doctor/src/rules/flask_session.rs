@@ -41,7 +41,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Error,
         title: "The signer of Flask-Session before 0.6 with Werkzeug 3",
         why: "Each response that sets the cookie fails with `TypeError: cannot use a string pattern on a bytes-like object`.",
-        remedy: "Flask-Session 0.6 or later, or SESSION_USE_SIGNER = False",
+        remedy: "pip install \"Flask-Session>=0.6\", or SESSION_USE_SIGNER = False",
         standards: &[],
         sources: &[Application, Tree],
         check: |picture| {
@@ -59,7 +59,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Error,
         title: "SESSION_TYPE is no type of Flask-Session",
         why: "`null` and misspelt types never mean Flask's own cookie: before 0.7 every write fails and blames a missing secret key, later the application does not start.",
-        remedy: "name a type, or leave Flask-Session out",
+        remedy: "SESSION_TYPE = \"redis\", \"sqlalchemy\", \"cachelib\" or another of its types; for the cookie of Flask itself, no Session(app)",
         standards: &[],
         sources: &[Application, Tree],
         check: |picture| {
@@ -114,7 +114,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Error,
         title: "cachelib may be upgraded across 0.16",
         why: "0.16 names files by SHA-256 in place of MD5: the upgrade signs everybody out whose session is a file.",
-        remedy: "pin cachelib on one side of 0.16; abiding.flask finds files by either name",
+        remedy: "\"cachelib<0.16\" in requirements.txt while the files that are there count; abiding.flask finds files by either name",
         standards: &[],
         sources: &[Tree],
         check: |picture| {
@@ -164,7 +164,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Error,
         title: "Sessions are saved through the application's own db.session",
         why: "Saving the session commits whatever a view left uncommitted, also where the view answered an error.",
-        remedy: "a SQLAlchemy() of its own for sessions, or a store with its own connections",
+        remedy: "SESSION_SQLALCHEMY = another SQLAlchemy() than the application's, or a store with its own connections",
         standards: &[],
         sources: &[Application, Tree],
         check: |picture| {
@@ -185,7 +185,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Error,
         title: "SESSION_PERMANENT = False with SQL before Flask-Session 0.7",
         why: "Rows get no expiry: 0.5 fails the second request of each visitor, 0.6 signs them out.",
-        remedy: "Flask-Session 0.7 or later, or SESSION_PERMANENT = True",
+        remedy: "pip install \"Flask-Session>=0.7\", or SESSION_PERMANENT = True",
         standards: &[],
         sources: &[Application, Tree],
         check: |picture| {
@@ -316,7 +316,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Note,
         title: "Visitors choose their session ids",
         why: "Flask-Session before 0.7 adopts an id that it never gave out: whoever plants one knows it after the sign-in.",
-        remedy: "Flask-Session 0.7 or later, and session_interface.regenerate(session) at each sign-in",
+        remedy: "pip install \"Flask-Session>=0.7\", and app.session_interface.regenerate(session) at each sign-in",
         standards: &["ASVS 7.2.4"],
         sources: &[Application, Tree],
         check: |picture| old(picture, "0.7", "an unknown id is adopted"),
@@ -326,7 +326,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Note,
         title: "Each visitor without a cookie gets a session",
         why: "Flask-Session before 0.6 stores one for every request of a robot or a health check.",
-        remedy: "Flask-Session 0.6 or later",
+        remedy: "pip install \"Flask-Session>=0.6\"",
         standards: &[],
         sources: &[Application, Tree],
         check: |picture| {

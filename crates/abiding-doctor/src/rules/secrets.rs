@@ -20,7 +20,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Error,
         title: "A secret is made up and written to a file of the working directory",
         why: "Each container and each directory has a secret of its own: sessions of one are nothing to the other. Workers that start together may differ too.",
-        remedy: "make the secret once, and give every process the same",
+        remedy: "make it once, put it into the environment of every process, and read os.environ[\"SECRET_KEY\"]",
         standards: &["ASVS 13.3.1"],
         sources: &[Tree],
         check: |picture| {
@@ -41,7 +41,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Error,
         title: "A literal stands in for a missing secret",
         why: "Where the variable is not set, the secret is what everybody can read in the code: anybody can make a session. Stores that unpickle then execute what they are sent.",
-        remedy: "os.environ[\"SECRET_KEY\"], which does not start without it",
+        remedy: "os.environ[\"SECRET_KEY\"] without a default, and so for URLs with passwords: where it is missing nothing starts",
         standards: &["ASVS 13.3.1"],
         sources: &[Tree],
         check: |picture| {
@@ -91,7 +91,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Error,
         title: "A secret that can be guessed",
         why: "Whoever guesses it signs in as anybody.",
-        remedy: "python -c 'import secrets; print(secrets.token_hex(32))'",
+        remedy: "a new one in the environment, which signs everybody out once: python -c 'import secrets; print(secrets.token_hex(32))'",
         standards: &["ASVS 11.2.3", "ASVS 13.3.1"],
         sources: &[Application, Tree],
         check: weak,
@@ -101,7 +101,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Error,
         title: "A secret that is made up at each start",
         why: "Every restart signs everybody out, and workers do not know each other's sessions.",
-        remedy: "make the secret once, and give every process the same",
+        remedy: "make it once, put it into the environment of every process, and read os.environ[\"SECRET_KEY\"]",
         standards: &["ASVS 13.3.1"],
         sources: &[Tree],
         check: |picture| {
@@ -179,7 +179,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Warning,
         title: "A key that has signed for more than a year",
         why: "The longer a key is used, the more copies of it there are: backups, machines, people who have left.",
-        remedy: "rotate a few times a year; it signs nobody out",
+        remedy: "`abiding keys rotate FILE` a few times a year; it signs nobody out",
         standards: &["ASVS 13.3.4"],
         sources: &[Tree],
         check: |picture| {

@@ -153,7 +153,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Warning,
         title: "A lifetime that begins anew with each request",
         why: "PERMANENT_SESSION_LIFETIME is an idle timeout: a session that is used never ends. In Flask's cookie it also ends sessions that are not permanent.",
-        remedy: "keep the time of the sign-in in the session and compare; abiding.flask: SESSION_ABIDING_ABSOLUTE_LIFETIME",
+        remedy: "keep the time of the sign-in in the session and compare; with abiding.flask, SESSION_ABIDING_ABSOLUTE_LIFETIME = timedelta(hours=12)",
         standards: &["ASVS 7.3.2", "NIST SP 800-63B 2.1.3"],
         sources: &[Application, Tree],
         check: |picture| {
@@ -174,7 +174,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Error,
         title: "PostgreSQL or its client is not in UTC, before Flask-Session 0.7",
         why: "Expiries are shifted by the time zone: east of Greenwich sessions live hours longer, west of it nobody can sign in.",
-        remedy: "Flask-Session 0.7 or later, or time zone UTC for the server and each client",
+        remedy: "pip install \"Flask-Session>=0.7\", or time zone UTC for the server and each client",
         standards: &[],
         sources: &[Store, Tree],
         check: |picture| {
@@ -236,7 +236,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Note,
         title: "No end for a session that is used",
         why: "A stolen session that is kept in use lives on; abiding.flask ends it after 400 days unless told otherwise.",
-        remedy: "SESSION_ABIDING_ABSOLUTE_LIFETIME: thirty days, or what your policy says",
+        remedy: "SESSION_ABIDING_ABSOLUTE_LIFETIME = timedelta(days=30), or what your policy says",
         standards: &["ASVS 7.3.2", "NIST SP 800-63B 2.1.3"],
         sources: &[Application, Tree],
         check: |picture| {
