@@ -33,7 +33,7 @@
 //!
 //! A user of an ACL needs `+ping +info +config|get +get +mget +scan +zrange +zrem +del +eval +evalsha`, what scripts call (`+exists +set
 //! +setrange +pexpire +persist +zadd +zremrangebyscore`), and `~abiding:*`. `+wait` with replicas, and `+cluster|slots +asking +time +zscore` on
-//! a cluster. Without `+info` and `+config|get` the store takes the worse for granted.
+//! a cluster. Without `+info` and `+config|get` the store takes the worse for granted; with `+getrange` it counts faster.
 //!
 //! It needs a Tokio runtime.
 //!

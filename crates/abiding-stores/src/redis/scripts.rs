@@ -205,6 +205,36 @@ pub(super) static CONFIRM: LazyLock<Lua> = LazyLock::new(|| {
     ])
 });
 
+/// ARGV: where a walk over all keys is, what the names of rows are like, how many to look at, how long a name is, now, and the
+/// bounds of a question. Answers where the walk goes on, how many living sessions are meant, and how many rows cannot be
+/// read. A user who may not call `GETRANGE` fetches whole rows.
+pub(super) static COUNT: LazyLock<Lua> = LazyLock::new(|| {
+    Lua::new(&["local page = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT', ARGV[3])
+         local length, now = tonumber(ARGV[4]), tonumber(ARGV[5])
+         local created_from, created_by = tonumber(ARGV[6]), tonumber(ARGV[7])
+         local seen_by, ends_by = tonumber(ARGV[8]), tonumber(ARGV[9])
+         local met, count, unreadable = {}, 0, 0
+         for _, name in ipairs(page[2]) do
+           if #name == length and not met[name] then
+             met[name] = true
+             local row = redis.pcall('GETRANGE', name, 0, 66)
+             if type(row) ~= 'string' then row = redis.pcall('GET', name) end
+             if type(row) == 'string' and row ~= '' then
+               local format, kind = string.byte(row, 1, 2)
+               if format == 1 and kind == 114 and #row >= 67 then
+                 local ends, _, seen, created = struct.unpack('<i8i8i8i8', row, 3)
+                 if ends > now and ends <= ends_by and seen <= seen_by and created_from <= created and created <= created_by then
+                   count = count + 1
+                 end
+               elseif format ~= 1 or not (kind == 97 and #row == 42 or (kind == 109 or kind == 112 or kind == 115) and #row >= 67) then
+                 unreadable = unreadable + 1
+               end
+             end
+           end
+         end
+         return {page[1], count, unreadable}"])
+});
+
 /// ARGV: where a walk over all keys is, what the names of rows are like, how many to look at, how long a name is.
 /// Answers where the walk goes on, and of each row its head and its length. What is no string is none.
 pub(super) static HEADS: LazyLock<Lua> = LazyLock::new(|| {

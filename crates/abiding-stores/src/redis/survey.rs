@@ -1,4 +1,4 @@
-//! The survey: a walk on which the server hands out the heads of rows alone.
+//! The survey: a walk on which the server counts, or hands out the heads of rows alone.
 
 use abiding::{
     Result, Timestamp,
@@ -9,7 +9,7 @@ use redis::Value;
 use super::{
     RedisStore,
     rows::{HEAD, LETTERS, Row, Stored},
-    scripts::{Call, HEADS},
+    scripts::{COUNT, Call, HEADS},
     sweep::{Cursor, escaped, next_at},
 };
 
@@ -19,6 +19,12 @@ impl Survey for RedisStore {
     async fn survey(&self, question: &Question, now: Timestamp) -> Result<Census> {
         let mut census = Census::begin(question);
         let mut next = Some(Cursor::default());
+        if !self.is_spread() && question.steps.is_none() {
+            while let Some(cursor) = next {
+                next = self.count(cursor, question, now, &mut census).await?;
+            }
+            return Ok(census);
+        }
         while let Some(cursor) = next {
             let (after, heads) = if self.is_spread() {
                 self.page_of_rows(cursor).await?
@@ -47,14 +53,57 @@ impl Survey for RedisStore {
 type Heads = (Option<Cursor>, Vec<(Vec<u8>, u64)>);
 
 impl RedisStore {
-    /// The server walks, and hands out heads.
-    async fn page_of_heads(&self, cursor: Cursor) -> Result<Heads> {
+    /// The server walks and counts, and hands out numbers. Answers where it goes on.
+    async fn count(
+        &self,
+        cursor: Cursor,
+        question: &Question,
+        now: Timestamp,
+        census: &mut Census,
+    ) -> Result<Option<Cursor>> {
+        let call = [
+            now,
+            question.created_from,
+            question.created_by,
+            question.seen_by,
+            question.ends_by,
+        ]
+        .into_iter()
+        .fold(self.page_at(&cursor), |call, at| {
+            call.number(at.as_millis())
+        });
+        let told = self.run(SURVEY, &COUNT, &call).await?;
+        let unexpected = || self.unexpected(SURVEY);
+        let Value::Array(told) = told else {
+            return Err(unexpected());
+        };
+        let [
+            Value::BulkString(next),
+            Value::Int(count),
+            Value::Int(unreadable),
+        ] = &told[..]
+        else {
+            return Err(unexpected());
+        };
+        census.sessions += count.unsigned_abs();
+        census.unreadable += unreadable.unsigned_abs();
+        let at = next_at(next).ok_or_else(unexpected)?;
+        Ok((at > 0).then(|| cursor.moved_to(at)))
+    }
+
+    /// Which page a script is to look at.
+    fn page_at(&self, cursor: &Cursor) -> Call {
         let rows = self.names.rows();
-        let call = Call::default()
+        Call::default()
             .bytes(cursor.at.to_string())
             .bytes(format!("{}*", escaped(&rows)))
             .number(PAGE as i64)
-            .number((rows.len() + LETTERS) as i64);
+            .number((rows.len() + LETTERS) as i64)
+    }
+
+    /// The server walks, and hands out heads.
+    async fn page_of_heads(&self, cursor: Cursor) -> Result<Heads> {
+        let call = self.page_at(&cursor);
         let unexpected = || self.unexpected(SURVEY);
         let Value::Array(told) = self.run(SURVEY, &HEADS, &call).await? else {
             return Err(unexpected());
