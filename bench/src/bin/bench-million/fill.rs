@@ -85,13 +85,17 @@ impl Master {
                 store.create_all(rows, SystemClock.now()).await?;
                 continue;
             }
-            let mut tasks = JoinSet::new();
-            for (key, record) in rows {
-                let store = store.clone();
-                tasks.spawn(async move { store.create(&key, &record, SystemClock.now()).await });
-            }
-            for created in tasks.join_all().await {
-                created?;
+            for some in rows.chunks(SIDE_BY_SIDE) {
+                let mut tasks = JoinSet::new();
+                for (key, record) in some.iter().cloned() {
+                    let store = store.clone();
+                    let create =
+                        async move { store.create(&key, &record, SystemClock.now()).await };
+                    tasks.spawn(create);
+                }
+                for created in tasks.join_all().await {
+                    created?;
+                }
             }
         }
     }
@@ -102,3 +106,5 @@ const VISITORS: usize = 128;
 /// Of the one value in a session, in bytes.
 const LENGTH: usize = 850;
 const PAGE: usize = 2_000;
+/// How many go at once where each is written by itself.
+const SIDE_BY_SIDE: usize = 64;
