@@ -63,8 +63,8 @@ pub use id::{SessionId, StoreKey};
 pub use keyring::{Key, KeyId, KeyList, KeyRing, KeyStanding, KeyUsage};
 pub use ledger::Ledger;
 pub use manager::{
-    Brought, ClientSideBuilder, Closing, Crossings, Manager, ManagerBuilder, Phase, Profile,
-    Summary,
+    Brought, ClientSideBuilder, Closing, Crossings, LeftBehind, Manager, ManagerBuilder, Phase,
+    Profile, Summary,
 };
 pub use record::{Found, Record, SubjectKey, Version};
 pub use rejection::Rejection;

@@ -10,4 +10,5 @@ mod meeting;
 mod memory;
 mod moving;
 mod privileges;
+mod returning;
 mod walk;

@@ -119,7 +119,7 @@ impl Store for ByContent {
 }
 
 /// Polls the one so often, then the other so often, then the one to its end, and then the other.
-async fn meet<A, B>(
+pub(crate) async fn meet<A, B>(
     (one, at): (impl Future<Output = A>, usize),
     (other, until): (impl Future<Output = B>, usize),
 ) -> (A, B) {

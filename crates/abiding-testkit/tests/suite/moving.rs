@@ -57,6 +57,15 @@ impl Stage {
         .unwrap()
     }
 
+    /// One that moves sessions out of `other`.
+    pub(crate) fn node_beside(&self, end: usize, other: Manager) -> Manager {
+        let builder = Manager::builder(self.stores[end].clone())
+            .keys(self.keys[end].clone())
+            .cookie(CookieSpec::host(self.names[end]).unwrap())
+            .clock(self.clock.clone());
+        builder.elsewhere(other, Phase::Move).build().unwrap()
+    }
+
     /// The same, and each place is what `store` makes of it.
     pub(crate) fn node_of<S: Store>(
         &self,

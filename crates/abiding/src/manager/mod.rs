@@ -32,7 +32,7 @@ mod watch;
 use std::{fmt, sync::Arc, time::Duration};
 
 pub(crate) use across::Across;
-pub use across::{Brought, Crossings, Phase};
+pub use across::{Brought, Crossings, LeftBehind, Phase};
 use across::{Counts, Other};
 pub use build::{ClientSideBuilder, ManagerBuilder, Profile};
 pub(crate) use close::{breach, gone, gone_is_an_answer, left};

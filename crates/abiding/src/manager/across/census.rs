@@ -25,7 +25,7 @@ pub(super) enum Home {
 }
 
 /// What lies in one place.
-struct Row {
+pub(super) struct Row {
     place: usize,
     asked: StoreKey,
     /// Another one, if that is an alias.
@@ -34,7 +34,7 @@ struct Row {
 }
 
 impl Row {
-    fn live(&self) -> Option<&Live> {
+    pub(super) fn live(&self) -> Option<&Live> {
         match &self.standing {
             Standing::Aside(live)
             | Standing::Copy(live)
@@ -50,12 +50,17 @@ impl Row {
         mark.twin().filter(|_| mark.side != Side::Claimed)
     }
 
+    /// Whether it was found by an id that was given up.
+    pub(super) fn is_renamed(&self) -> bool {
+        self.asked != self.key
+    }
+
     fn is_copy(&self) -> bool {
         matches!(self.standing, Standing::Copy(_))
     }
 
     /// What changes whenever the record does.
-    fn state(&self) -> (usize, StoreKey, Option<Version>) {
+    pub(super) fn state(&self) -> (usize, StoreKey, Option<Version>) {
         (self.place, self.key, self.live().map(|live| live.version))
     }
 }
@@ -191,7 +196,12 @@ impl Shared {
     }
 
     /// All records of a session in all places, found from one to the next.
-    async fn census(&self, at: usize, key: StoreKey, now: Timestamp) -> Result<Vec<Row>> {
+    pub(super) async fn census(
+        &self,
+        at: usize,
+        key: StoreKey,
+        now: Timestamp,
+    ) -> Result<Vec<Row>> {
         let mut ends = vec![(at, key)];
         let mut rows: Vec<Row> = Vec::new();
         while let Some(&(place, asked)) = ends.get(rows.len()) {
@@ -222,7 +232,7 @@ impl Shared {
 }
 
 /// What time has ended may have gone elsewhere before.
-fn ended_on_purpose(row: &Row) -> Option<Ending> {
+pub(super) fn ended_on_purpose(row: &Row) -> Option<Ending> {
     match row.standing {
         Standing::Over(Ending::Absolute | Ending::Idle) => None,
         Standing::Over(ending) => Some(ending),
@@ -231,7 +241,7 @@ fn ended_on_purpose(row: &Row) -> Option<Ending> {
 }
 
 /// A copy that is the session already, and the original that says so.
-fn arrived(rows: &[Row]) -> Option<(&Row, &Row)> {
+pub(super) fn arrived(rows: &[Row]) -> Option<(&Row, &Row)> {
     let copies = rows.iter().filter_map(|row| match &row.standing {
         Standing::Copy(live) => Some((row, live)),
         _ => None,
@@ -245,7 +255,7 @@ fn arrived(rows: &[Row]) -> Option<(&Row, &Row)> {
 
 /// The record that is the session; otherwise what an id that was given up leads to, rather another id than what the
 /// session was.
-fn lives(rows: Vec<Row>) -> Option<Home> {
+pub(super) fn lives(rows: Vec<Row>) -> Option<Home> {
     let rank = |standing: &Standing| match standing {
         Standing::Plain(_) => Some(0),
         Standing::Aside(live) => Some(1 + u8::from(live.frozen)),

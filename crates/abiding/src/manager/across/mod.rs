@@ -7,14 +7,17 @@
 //! 1. A session in a store is where its record carries no mark, or says that it settled there. A *copy* is
 //!    none before its original is marked *moved*, for this very copy: the mark of both bears its number. A record that moved is none
 //!    where the other place is known.
-//! 2. The mark is set under the version that was copied, so whoever wrote meanwhile is copied again, and
-//!    whoever writes afterwards learns of it: where other places are known, nothing is written blindly.
+//! 2. The mark is set under the key and the version that were copied, so whoever wrote or took another id meanwhile
+//!    is copied again, and whoever writes afterwards learns of it: where other places are known, nothing is written blindly.
 //! 3. The copy lies under a key that follows from the old one, so that two who move find each other.
 //! 4. A session that comes out of a cookie is claimed in the store under a hash of that cookie. The claim
 //!    outlives the session, so a cookie that is shown again finds what became of it.
 //! 5. An end reaches every place: the primary one, the others, and the primary one again.
 //! 6. What cannot be kept in the primary place stays where it is, usable, and is counted.
+//! 7. A mark whose session is nowhere any more is a session to who knows that place alone, so it is ended where it is
+//!    met: by a request, and by a pass over the place.
 
+mod behind;
 mod bring;
 mod bulk;
 mod census;
@@ -91,6 +94,20 @@ pub enum Brought {
     Vanished,
     /// It had moved before.
     WasMoved,
+}
+
+/// What a record is that [`Manager::end_left_behind`] was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LeftBehind {
+    /// It is marked as one that moved, and its session lives in another place.
+    Lives,
+    /// Nothing that a session has left behind: a session of this place, or what has changed or ended since it was found.
+    Nothing,
+    /// Its session has ended in another place, or taken another id there.
+    Over,
+    /// Its session may have gone into a cookie, and of that nobody knows.
+    Unknown,
 }
 
 /// A place besides the primary one.
@@ -220,6 +237,28 @@ impl Manager {
         found: &[Found],
     ) -> crate::Result<Vec<crate::Result<Brought>>> {
         self.0.bring_many(other, found).await
+    }
+
+    /// Ends a record of the primary place that is marked as one that moved to another, if its session has ended there
+    /// meanwhile, on a node that knew that place alone. Where its session took another id, it is good for the
+    /// grace of an id that was given up, and no longer. `found` is what a [`Scan`](crate::store::Scan) or
+    /// [`Walk`](crate::store::Walk) of the primary place answered. Only what is still as it was found is ended, so it is safe under live traffic, and to be repeated.
+    ///
+    /// To be done with every record of a place before nodes know that one alone again (`docs/migration.md`, the way back): they
+    /// would take it for the session that it was. An unmarked one costs nothing.
+    ///
+    /// # Errors
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) unless the primary place is a store; otherwise a store failed.
+    pub async fn end_left_behind(&self, found: &Found) -> crate::Result<LeftBehind> {
+        self.0.left_behind(found, true).await
+    }
+
+    /// What [`end_left_behind`](Self::end_left_behind) would find. Nothing is ended.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn left_behind(&self, found: &Found) -> crate::Result<LeftBehind> {
+        self.0.left_behind(found, false).await
     }
 
     /// Whether [`bring_all`](Self::bring_all) writes many sessions at once out of this place.

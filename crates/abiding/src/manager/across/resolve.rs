@@ -281,6 +281,9 @@ impl Shared {
             let aside = key != credential.key;
             let found = self.pair(*at, own.clone(), theirs.clone(), aside).await?;
             if let Some(found) = found {
+                if matches!(found, Whereabouts::Over(_)) && live.is_some() {
+                    self.end_if_left_behind(&own.key).await?;
+                }
                 return Ok(found);
             }
         }
@@ -302,6 +305,7 @@ impl Shared {
             let here = Whereabouts::stored(0, credential.clone(), live);
             return Ok(here.unless_in_cookie(is_past));
         }
+        self.end_if_left_behind(&own.key).await?;
         Ok(Whereabouts::Over(Ending::Unknown))
     }
 
