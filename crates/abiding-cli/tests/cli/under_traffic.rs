@@ -45,7 +45,7 @@ async fn serve(node: Node) {
     node.serves_at(listener.local_addr().unwrap());
     let node = Arc::new(node);
     let told = Arc::clone(&node);
-    let stop = async move { spawn_blocking(move || told.wait()).await.unwrap() };
+    let stop = async move { spawn_blocking(move || told.wait(|| {})).await.unwrap() };
     // Those under way are answered first.
     let served = axum::serve(listener, pages).with_graceful_shutdown(stop);
     served.await.unwrap();

@@ -2,7 +2,10 @@
 
 use std::{env, sync::Arc, time::Instant};
 
-use abiding::{Manager, Phase, store::AnyStore};
+use abiding::{
+    Clock, Manager, Phase,
+    store::{AnyStore, Walk as _},
+};
 use abiding_testkit::{
     crossing::End,
     rolling::{self, Node, Plan, Rolling},
@@ -10,7 +13,11 @@ use abiding_testkit::{
 };
 use abiding_tower::{Failure, Session, SessionLayer};
 use axum::{Router, http::Uri};
-use tokio::{net::TcpListener, runtime::Runtime, task::spawn_blocking};
+use tokio::{
+    net::TcpListener,
+    runtime::{Handle, Runtime},
+    task::spawn_blocking,
+};
 
 use crate::{
     page, pairs,
@@ -23,7 +30,9 @@ fn node_of_the_matrix() {
     if let Some(node) = Node::of_environment() {
         Runtime::new().unwrap().block_on(async {
             let manager = manager(&node).await;
-            serve(node, manager).await;
+            let (kind, _) = Kind::of(node.place(node.primary()));
+            let store = store(&node, node.primary()).await;
+            serve(node, manager, store.filter(|_| kind.is_walked())).await;
         });
     }
 }
@@ -34,7 +43,7 @@ fn node_that_knows_one_place() {
     if let Some(node) = Node::of_environment() {
         Runtime::new().unwrap().block_on(async {
             let manager = place(&node, node.primary(), None).await;
-            serve(node, manager).await;
+            serve(node, manager, None).await;
         });
     }
 }
@@ -48,18 +57,39 @@ async fn manager(node: &Node) -> Manager {
 }
 
 async fn place(node: &Node, end: End, elsewhere: Option<(Manager, Phase)>) -> Manager {
-    let (kind, url) = Kind::of(node.place(end));
-    let store: Option<AnyStore> = if kind.is_cookie() {
-        None
-    } else {
-        Some(kind.open(url).await)
-    };
+    let (kind, _) = Kind::of(node.place(end));
+    let store = store(node, end).await;
     // One ring for both: between two stores of ours the cookie stays what it is.
     let access = Access::new(node.keys(), node.secret());
     kind.node(store, &access, node.clock(), elsewhere)
 }
 
-async fn serve(node: Node, manager: Manager) {
+async fn store(node: &Node, end: End) -> Option<AnyStore> {
+    let (kind, url) = Kind::of(node.place(end));
+    if kind.is_cookie() {
+        None
+    } else {
+        Some(kind.open(url).await)
+    }
+}
+
+/// Ends what sessions have left behind in the store of the primary place.
+async fn clear(manager: &Manager, store: &AnyStore, clock: impl Clock) {
+    let mut from = None;
+    loop {
+        let page = store.walk(from.as_ref(), PAGE, clock.now()).await.unwrap();
+        for found in &page.found {
+            manager.end_left_behind(found).await.unwrap();
+        }
+        from = page.next;
+        if from.is_none() {
+            return;
+        }
+    }
+}
+
+/// `store` is that of the primary place, if it can be walked over.
+async fn serve(node: Node, manager: Manager, store: Option<AnyStore>) {
     let page = async |session: Session, uri: Uri| {
         let answer = rolling::answer(&session, uri.path()).await;
         answer.map_err(Failure::from)
@@ -70,8 +100,15 @@ async fn serve(node: Node, manager: Manager) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     node.serves_at(listener.local_addr().unwrap());
     let node = Arc::new(node);
-    let told = Arc::clone(&node);
-    let stop = async move { spawn_blocking(move || told.wait()).await.unwrap() };
+    let (told, moving, runtime) = (Arc::clone(&node), manager.clone(), Handle::current());
+    let wait = move || {
+        told.wait(|| {
+            if let Some(store) = &store {
+                runtime.block_on(clear(&moving, store, told.clock()));
+            }
+        });
+    };
+    let stop = async move { spawn_blocking(wait).await.unwrap() };
     // Those under way are answered first.
     let served = axum::serve(listener, pages).with_graceful_shutdown(stop);
     served.await.unwrap();
@@ -129,6 +166,7 @@ fn sessions_move_over_http_while_servers_are_deployed_and_killed() {
 fn plan(old: &Kind, new: &Kind, is_long: bool) -> Plan {
     let mut plan = if is_long { Plan::long() } else { Plan::short() };
     plan.stores = [!old.is_cookie(), !new.is_cookie()];
+    plan.is_walked = old.is_walked();
     if plan.stores != [true; 2] {
         plan.tabs = 1;
     }
@@ -168,6 +206,9 @@ fn tell(rows: &[Vec<String>]) {
         )
     });
 }
+
+/// How many sessions are ended with one look at the place.
+const PAGE: usize = 100;
 
 /// What finds nothing wrong must be able to.
 #[test]

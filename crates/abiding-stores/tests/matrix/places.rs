@@ -83,6 +83,12 @@ impl Kind {
         matches!(self.form, Form::FlaskCookie | Form::Sealed)
     }
 
+    /// Whether it tells which sessions it has, and by their keys: a memcached server lists none, and the files of
+    /// cachelib are named by a hash.
+    pub(crate) fn is_walked(&self) -> bool {
+        !self.is_cookie() && self.name != "memcached" && self.engine() != "files"
+    }
+
     /// Whether one moves to it. What Flask-Session left is a source.
     pub(crate) fn is_target(&self) -> bool {
         !matches!(self.form, Form::FlaskSession { old: true })

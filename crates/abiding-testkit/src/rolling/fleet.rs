@@ -112,6 +112,13 @@ impl<'a> Fleet<'a> {
         }
     }
 
+    /// Ends what sessions have left behind in the place that is primary.
+    pub(super) fn clear(&mut self) {
+        if let Some(process) = self.nodes.iter_mut().flatten().next() {
+            assert_eq!(process.ask("clear"), "cleared");
+        }
+    }
+
     /// Both stop.
     pub(super) fn end(mut self) -> Self {
         for node in 0..2 {

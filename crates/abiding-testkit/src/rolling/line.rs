@@ -33,6 +33,9 @@ pub(super) struct Wire<'a> {
     pub(super) knows: bool,
     /// Which place a node knows alone.
     pub(super) alone: Option<End>,
+    /// Whether the old place is where sessions go, by way of the new one, and nobody is to end what they left behind
+    /// before the pass.
+    pub(super) awaits_pass: bool,
     pub(super) tally: Tally,
     /// What was asked of whom, and what came of it.
     pub(super) log: Vec<String>,
@@ -51,6 +54,10 @@ impl<'a> Wire<'a> {
             lines: (0..plan.tabs.max(1)).map(|_| Default::default()).collect(),
             knows: phases.iter().all(|phase| plan.knows(*phase)),
             alone: alone.map(|(end, _)| *end),
+            awaits_pass: plan.is_walked
+                && phases
+                    .iter()
+                    .all(|(end, phase)| *end == End::Old && phase.is_some()),
             tally: Tally::default(),
             log: vec![],
         }

@@ -9,7 +9,8 @@
 //!
 //! 1. Nobody is signed out, and nobody becomes somebody else.
 //! 2. What was acknowledged is there, in the type that it was written in; counters are exact.
-//! 3. What was signed out stays so, on every node that can have heard of it, then and later.
+//! 3. What was signed out stays so, on every node, then and later: what a node that knows one place alone could not
+//!    end in the other is ended there by a pass before the last deploy, or where it is shown to a node that knows both.
 //! 4. A request whose answer never came, because its node was killed, is in doubt: it was done or it was not. Who was
 //!    about to get a new cookie then begins anew; who signed out does so again.
 //!
@@ -60,6 +61,9 @@ pub struct Plan {
     pub tabs: usize,
     /// Whether the old place and the new one are stores, which know what ended. A cookie alone does not.
     pub stores: [bool; 2],
+    /// Whether the old place can be walked over, so that what sessions have left behind there is ended by a pass. Where
+    /// not, it is when it is shown to a node that knows both places.
+    pub is_walked: bool,
     /// Whether the clocks of the nodes are moved on after each phase, past the grace of old ids.
     pub moves_clocks: bool,
     /// Where chance begins.
@@ -75,6 +79,7 @@ impl Plan {
             kills: 1,
             tabs: 3,
             stores: [true; 2],
+            is_walked: true,
             moves_clocks: true,
             seed: 1,
         }
@@ -278,6 +283,9 @@ impl Period<'_> {
         let upcoming = PHASES.get(self.number + 2);
         // At the end, and where one place is about to be left.
         let is_everybody_seen = upcoming.is_none_or(|(_, phase)| phase.is_none());
+        if is_everybody_seen && upcoming.is_some_and(|(end, _)| *end == End::Old) {
+            fleet.clear();
+        }
         let phase = &PHASES[self.number + 1..self.number + 2];
         let mut wire = Wire::new(self.addresses, self.plan, phase);
         for visitor in visitors {

@@ -30,7 +30,7 @@ use crate::{
 ///     # let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
 ///     node.serves_at(listener.local_addr().unwrap());
 ///     // serves `rolling::answer`, while another thread waits to be told that it is over:
-///     node.wait();
+///     node.wait(|| { /* with what sessions have left behind in the old place */ });
 ///     // and when every request under way was answered:
 ///     # let crossings = abiding::Crossings::default();
 ///     node.has_ended(crossings);
@@ -99,14 +99,20 @@ impl Node {
         say(&format!("serves {address}"));
     }
 
-    /// Does what the parent says, and comes back when that is to stop, or the parent is gone.
-    pub fn wait(&self) {
+    /// Does what the parent says, and comes back when that is to stop, or the parent is gone. `clear` is called before
+    /// the old place is all that nodes know again: to end there what sessions have left behind
+    /// ([`end_left_behind`](abiding::Manager::end_left_behind)), where the place can be walked over and nobody else does it.
+    pub fn wait(&self, clear: impl Fn()) {
         for order in io::stdin().lock().lines().map_while(Result::ok) {
-            let Some(millis) = order.strip_prefix("ahead ") else {
+            if let Some(millis) = order.strip_prefix("ahead ") {
+                self.clock.set(millis.parse().unwrap_or_default());
+                say("ahead");
+            } else if order == "clear" {
+                clear();
+                say("cleared");
+            } else {
                 return;
-            };
-            self.clock.set(millis.parse().unwrap_or_default());
-            say("ahead");
+            }
         }
     }
 

@@ -246,12 +246,9 @@ impl Visitor {
             for mut ended in std::mem::take(&mut self.ended) {
                 // Everything at the end and at first, and now and then what was ended before.
                 let is_due = !ended.is_old || is_looking || self.random.chance(20);
-                // What one place alone heard of is unknown to who knows the other one alone, until what is left
-                // there lapses (`docs/migration.md`, the way back).
-                let is_heard = wire
-                    .alone
-                    .is_none_or(|alone| ended.alone.is_none_or(|by| by == alone));
-                if is_due && is_heard {
+                // Shown to a node that knows both, it would be ended there.
+                let is_left_to_the_pass = wire.awaits_pass && ended.alone == Some(End::New);
+                if is_due && !is_left_to_the_pass {
                     self.is_gone(wire, &ended.jar, has_passed)?;
                 }
                 ended.is_old = true;
