@@ -8,6 +8,7 @@
     reason = "the helpers of tests are not seen to be tests"
 )]
 
+mod comeback;
 mod fixture;
 #[cfg(unix)]
 mod full;

@@ -29,6 +29,9 @@ pub(super) struct Journal {
     pub(super) tally: Tally,
     /// Where the walk goes on; nothing at the beginning and at the end.
     pub(super) next: Option<String>,
+    /// Whether all was brought: then it is the new place that is walked over, for what sessions have left behind there.
+    #[serde(default)]
+    pub(super) is_brought: bool,
     /// Whether all was walked over.
     pub(super) is_done: bool,
     /// Seconds that it ran, all runs together.
@@ -44,6 +47,7 @@ impl Journal {
             route,
             tally: Tally::default(),
             next: None,
+            is_brought: false,
             is_done: false,
             seconds: 0.0,
             total: None,

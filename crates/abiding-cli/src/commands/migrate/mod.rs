@@ -3,6 +3,7 @@
 //! The move of each is that of the manager (`Manager::bring`), which never overwrites a newer record and
 //! revives nothing; here is what makes it many: pages, a journal to resume by, a pace, a report.
 
+mod behind;
 mod ends;
 mod journal;
 mod movers;
@@ -27,7 +28,9 @@ tells in which order to deploy. Then, with the keys of the application:
   abiding migrate run    --from file:sessions --to env:DATABASE_URL --keys file:session.key
   abiding migrate verify --from file:sessions --to env:DATABASE_URL --keys file:session.key
 
-What was interrupted goes on where it stopped: run it again. `rollback` is `run` the other way round.")]
+What was interrupted goes on where it stopped: run it again. `rollback` is `run` the other way round. Both
+also end, in the place where sessions go, what was left there by those that have been signed out since they
+had gone from it: before the last deploy of a return, or those would come back.")]
 pub(crate) enum Command {
     Plan(plan::Args),
     Rollback(run::Back),

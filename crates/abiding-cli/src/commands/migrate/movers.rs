@@ -142,7 +142,7 @@ fn count(brought: abiding::Result<Brought>, tally: &mut Tally) -> Result<(), Fai
     Ok(())
 }
 
-fn broken() -> Failure {
+pub(super) fn broken() -> Failure {
     Failure::new(
         Exit::Failed,
         "a session could not be moved: this is a mistake in this program",

@@ -1,13 +1,14 @@
-//! `abiding migrate run` and `rollback`: moves all sessions, page by page.
+//! `abiding migrate run` and `rollback`: moves all sessions, page by page, and ends what others have left behind.
 
 use std::{
     num::NonZero,
     time::{Duration, Instant},
 };
 
-use abiding::store::Cursor;
+use abiding::store::{Cursor, Store as _};
 
 use super::{
+    behind::{Act, left_behind},
     ends::{Ends, EndsArgs},
     journal::{Journal, JournalArgs},
     movers::Movers,
@@ -31,6 +32,14 @@ pub(crate) struct Args {
     /// How many move at once; times 128 where both stores write many at once
     #[arg(long, value_name = "NUMBER", default_value = "16")]
     parallel: NonZero<usize>,
+    /// Move nothing: end what sessions that have ended since they went had left in the place where they go. Also where
+    /// the place that they went to lists nothing, a memcached server say
+    #[arg(long)]
+    only_ended: bool,
+    /// The place that sessions come from holds nothing since all of them ended, and not since it was lost: end what
+    /// they had left in the place where they go
+    #[arg(long)]
+    none_was_lost: bool,
 }
 
 /// Move all sessions back, from where `--to` says to where `--from` says
@@ -62,28 +71,36 @@ impl Args {
                 "from {from} to {to}: {how}; the journal is {}",
                 self.journal.path().display()
             ));
-            let moved = self.walk(&ends, &mut journal, output).await;
+            if self.only_ended && !journal.is_brought {
+                (journal.is_brought, journal.next) = (true, None);
+            }
+            let pace = Pace::begin(self.rate, journal.seconds);
+            let mut done = self.bring(&ends, &mut journal, &pace, output).await;
+            if let Ok(seen) = done {
+                done = self.clear(&ends, &mut journal, &pace, seen, output).await;
+            }
             // Also of what came to no end.
             self.report(&journal, output)?;
-            moved?;
-            Ok(match journal.tally.left() {
+            done?;
+            Ok(match journal.tally.left() + journal.tally.ended_or_lost {
                 0 => Exit::Fine,
                 _ => Exit::Findings,
             })
         })
     }
 
-    async fn walk(
+    /// Answers how many were looked at.
+    async fn bring(
         &self,
         ends: &Ends,
         journal: &mut Journal,
+        pace: &Pace,
         output: &mut Output,
-    ) -> Result<(), Failure> {
-        let pace = Pace::begin(self.rate, journal.seconds);
+    ) -> Result<u64, Failure> {
         let mut movers = Movers::of(ends, self.parallel.get());
         let (mut seen, mut read, mut kept) = (0, journal.next.clone(), pace.seconds());
-        let mut is_read = journal.is_done;
-        while !journal.is_done {
+        let mut is_read = journal.is_brought;
+        while !journal.is_brought {
             while !is_read && movers.has_room() {
                 let from = read.as_deref().map(Cursor::new);
                 let now = ends.now.instant();
@@ -96,17 +113,63 @@ impl Args {
             seen += moved.tally.seen;
             journal.tally.add(&moved.tally);
             journal.next = moved.next;
-            journal.is_done = journal.next.is_none();
+            journal.is_brought = journal.next.is_none();
             journal.seconds = pace.seconds();
-            if journal.is_done || journal.seconds - kept >= KEEPING {
+            if journal.is_brought || journal.seconds - kept >= KEEPING {
                 self.journal.keep(journal)?;
                 kept = journal.seconds;
             }
-            output.progress(&progress(journal, seen, &pace));
+            output.progress(&progress(journal, seen, pace));
             pace.rest(seen).await;
         }
-        output.end_progress(&progress(journal, seen, &pace));
-        Ok(())
+        output.end_progress(&progress(journal, seen, pace));
+        Ok(seen)
+    }
+
+    /// Goes over the new place, after so many were looked at in the old one.
+    async fn clear(
+        &self,
+        ends: &Ends,
+        journal: &mut Journal,
+        pace: &Pace,
+        mut seen: u64,
+        output: &mut Output,
+    ) -> Result<u64, Failure> {
+        if !ends.can_clear() {
+            let name = ends.to.store.capabilities().name;
+            output.note(format!(
+                "{name} does not tell which sessions it has: what others have left behind there ends when it is shown, or by itself"
+            ));
+            journal.is_done = true;
+        }
+        let is_sure = self.none_was_lost || journal.tally.seen > 0;
+        let act = if is_sure || !ends.comes_from_nothing().await? {
+            Act::End
+        } else {
+            Act::Look
+        };
+        let mut kept = pace.seconds();
+        while !journal.is_done {
+            let from = journal.next.as_deref().map(Cursor::new);
+            let now = ends.now.instant();
+            let page = ends.to.page(from.as_ref(), place::PAGE, now).await?;
+            seen += page.found.len() as u64;
+            let over = left_behind(&ends.manager, &page.found, self.parallel.get(), act).await?;
+            match act {
+                Act::End => journal.tally.ended_meanwhile += over,
+                Act::Look => journal.tally.ended_or_lost += over,
+            }
+            journal.next = page.next.map(|cursor| cursor.as_str().to_owned());
+            journal.is_done = journal.next.is_none();
+            journal.seconds = pace.seconds();
+            if journal.seconds - kept >= KEEPING {
+                self.journal.keep(journal)?;
+                kept = journal.seconds;
+            }
+            pace.rest(seen).await;
+        }
+        self.journal.keep(journal)?;
+        Ok(seen)
     }
 
     fn report(&self, journal: &Journal, output: &mut Output) -> Result<(), Failure> {
@@ -118,6 +181,10 @@ impl Args {
         }
         let (seen, seconds) = (journal.tally.seen, journal.seconds);
         let end = match journal.is_done {
+            true if journal.tally.ended_or_lost > 0 => output.paint(
+                Tone::Bad,
+                "if the old place was lost, deploy the new one alone; if all have ended there, run it again with `--none-was-lost`",
+            ),
             true if journal.tally.left() == 0 => {
                 output.paint(Tone::Good, "all are where they should be")
             }

@@ -22,6 +22,13 @@ pub(super) struct Tally {
     pub(super) refused: u64,
     /// Stayed: nobody can read them, neither with these keys.
     pub(super) unreadable: u64,
+    /// Had once left the place where these go, and ended where they went: what was left of them is ended. Not seen, since
+    /// they are found where these go.
+    #[serde(default)]
+    pub(super) ended_meanwhile: u64,
+    /// The same of a place that holds nothing, and may have been lost: nothing was ended.
+    #[serde(default)]
+    pub(super) ended_or_lost: u64,
 }
 
 impl Tally {
@@ -49,6 +56,8 @@ impl Tally {
             too_large,
             refused,
             unreadable,
+            ended_meanwhile,
+            ended_or_lost,
         } = other;
         self.seen += seen;
         self.moved += moved;
@@ -58,6 +67,8 @@ impl Tally {
         self.too_large += too_large;
         self.refused += refused;
         self.unreadable += unreadable;
+        self.ended_meanwhile += ended_meanwhile;
+        self.ended_or_lost += ended_or_lost;
     }
 
     pub(super) fn unreadable(&mut self, count: u64) {
@@ -88,6 +99,14 @@ impl Tally {
             (
                 self.unreadable,
                 "cannot be read, with these keys or at all, and stay",
+            ),
+            (
+                self.ended_meanwhile,
+                "had gone from the new place before and ended since: what they left there is ended",
+            ),
+            (
+                self.ended_or_lost,
+                "had gone from the new place to the old one, which holds nothing: ended, or lost",
             ),
         ];
         rows.into_iter().filter(|(count, _)| *count > 0).collect()

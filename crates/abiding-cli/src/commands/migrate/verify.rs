@@ -3,7 +3,10 @@
 use abiding::{Found, Timestamp, store::Store as _};
 use serde::Serialize;
 
-use super::ends::{Ends, EndsArgs};
+use super::{
+    behind::{Act, left_behind},
+    ends::{Ends, EndsArgs},
+};
 use crate::{
     exit::{Exit, Failure},
     output::{Output, Tone},
@@ -28,6 +31,8 @@ struct Verdict {
     /// They are sessions of the old place still.
     not_moved: u64,
     unreadable: u64,
+    /// Lie in the new place, by sessions that had gone from there and ended since.
+    left_behind: u64,
 }
 
 impl Args {
@@ -48,7 +53,18 @@ impl Args {
                     break;
                 }
             }
-            let is_good = verdict.not_moved + verdict.unreadable == 0;
+            next = None;
+            while ends.can_clear() {
+                let now = ends.now.instant();
+                let page = ends.to.page(next.as_ref(), PAGE, now).await?;
+                let left = left_behind(&ends.manager, &page.found, PARALLEL, Act::Look).await?;
+                verdict.left_behind += left;
+                next = page.next;
+                if next.is_none() {
+                    break;
+                }
+            }
+            let is_good = verdict.not_moved + verdict.unreadable + verdict.left_behind == 0;
             if output.is_json() {
                 output.object(&verdict)?;
             } else {
@@ -70,6 +86,10 @@ impl Verdict {
             ),
             (self.not_moved, "have not moved"),
             (self.unreadable, "cannot be read, with these keys or at all"),
+            (
+                self.left_behind,
+                "had gone from the new place before and ended since, and would come back there",
+            ),
         ] {
             if count > 0 {
                 output.line(format!("{count:>12}  {what}"))?;
@@ -83,6 +103,9 @@ impl Verdict {
         output.line(format!("{:>12}  looked at: {end}", self.seen))
     }
 }
+
+/// How many are looked at side by side.
+const PARALLEL: usize = 16;
 
 /// Which number counts this session.
 async fn compare<'a>(
