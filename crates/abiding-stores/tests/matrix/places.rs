@@ -205,7 +205,7 @@ impl Kind {
         match self.engine() {
             "redis" => {
                 let store = FlaskStore::redis(RedisOptions::new(url.to_owned()), &sessions);
-                AnyStore::of(store.await.unwrap()).build()
+                AnyStore::of(store.await.unwrap()).walk().build()
             }
             "files" => {
                 let options = FileOptions::new(url).durability(Durability::Process);
@@ -216,11 +216,11 @@ impl Kind {
                     Cachelib::V0_16
                 };
                 let store = FlaskStore::files(options, cachelib, &sessions);
-                AnyStore::of(store.unwrap()).build()
+                AnyStore::of(store.unwrap()).walk().build()
             }
             _ => {
                 let store = FlaskStore::sqlite(SqliteOptions::new(url), &sessions);
-                AnyStore::of(store.unwrap()).build()
+                AnyStore::of(store.unwrap()).walk().build()
             }
         }
     }
