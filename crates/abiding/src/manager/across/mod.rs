@@ -12,7 +12,7 @@
 //! 3. The copy lies under a key that follows from the old one, so that two who move find each other.
 //! 4. A session that comes out of a cookie is claimed in the store under a hash of that cookie. The claim
 //!    outlives the session, so a cookie that is shown again finds what became of it.
-//! 5. An end reaches every place: the primary one, the others, and the primary one again.
+//! 5. An end reaches every place: the primary one, the others, and all of them again until nothing is found.
 //! 6. What cannot be kept in the primary place stays where it is, usable, and is counted.
 //! 7. A mark whose session is nowhere any more is a session to who knows that place alone, so it is ended where it is
 //!    met: by a request, and by a pass over the place.
