@@ -108,6 +108,11 @@ impl Value {
         }
     }
 
+    /// Whether it is a longer duration, or a larger number, than this.
+    pub(crate) fn is_above(&self, most: f64) -> bool {
+        self.seconds().is_some_and(|value| value > most)
+    }
+
     /// The calls that it may be of these names, which are compared by their last part.
     pub(crate) fn call(&self, names: &[&str]) -> Option<&[Argument]> {
         self.outcomes().into_iter().find_map(|value| match value {

@@ -1,6 +1,6 @@
 //! Rules of what comments and documents say that is not so. They find the usual wordings, in English.
 
-use super::each;
+use super::{each, each_set};
 use crate::{
     facts::{Setting, What},
     picture::{Backend, Picture, is_near},
@@ -112,9 +112,7 @@ pub(super) const RULES: &[Rule] = &[
                 .iter()
                 .flat_map(|name| picture.production(name))
                 .filter(plain);
-            let mut all: Vec<_> = settings
-                .map(|setting| Broken::at(&setting.origin, "the way to Redis is not encrypted"))
-                .collect();
+            let mut all = each_set(settings, "the way to Redis is not encrypted");
             if picture.is_flask_session() && picture.leads_before(&FLASK_SESSION, "0.7") {
                 all.extend(said(
                     picture,

@@ -1,11 +1,11 @@
 //! Rules of the session cookie, by the settings that make it.
 
-use super::{each, one, whole};
+use super::{each, each_set, whole};
 use crate::{
     facts::{Setting, What},
     picture::{Extension, may_be},
     rule::{
-        Broken, Rule,
+        Rule,
         Severity::{Error, Note, Warning},
         Source::{Application, Tree},
     },
@@ -35,14 +35,7 @@ pub(super) const RULES: &[Rule] = &[
             let settings = picture
                 .settings("SESSION_COOKIE_SECURE")
                 .filter(by_environment);
-            settings
-                .map(|setting| {
-                    Broken::at(
-                        &setting.origin,
-                        "without its variable the cookie is not Secure",
-                    )
-                })
-                .collect()
+            each_set(settings, "without its variable the cookie is not Secure")
         },
     },
     Rule {
@@ -62,7 +55,7 @@ pub(super) const RULES: &[Rule] = &[
                 return whole(picture, "SESSION_COOKIE_SECURE is not set, which is False");
             }
             let off = set.find(|setting| setting.value.truth() == Some(false));
-            one(off.map(|setting| Broken::at(&setting.origin, "SESSION_COOKIE_SECURE is off")))
+            each_set(off, "SESSION_COOKIE_SECURE is off")
         },
     },
     Rule {
@@ -84,9 +77,7 @@ pub(super) const RULES: &[Rule] = &[
                     matches!(&sight.what, What::Remark(text) if near && text.to_lowercase().contains("domain"))
                 })
             });
-            believed
-                .map(|setting| Broken::at(&setting.origin, "the cookie is for this host alone"))
-                .collect()
+            each_set(believed, "the cookie is for this host alone")
         },
     },
     Rule {
@@ -106,9 +97,7 @@ pub(super) const RULES: &[Rule] = &[
                     .any(|domain| !domain.is_empty())
             };
             let settings = picture.production("SESSION_COOKIE_DOMAIN").filter(wide);
-            settings
-                .map(|setting| Broken::at(&setting.origin, "SESSION_COOKIE_DOMAIN is set"))
-                .collect()
+            each_set(settings, "SESSION_COOKIE_DOMAIN is set")
         },
     },
     Rule {
@@ -123,8 +112,7 @@ pub(super) const RULES: &[Rule] = &[
             let off = picture
                 .production("SESSION_COOKIE_HTTPONLY")
                 .filter(|setting| may_be(&setting.value, false));
-            off.map(|setting| Broken::at(&setting.origin, "SESSION_COOKIE_HTTPONLY is off"))
-                .collect()
+            each_set(off, "SESSION_COOKIE_HTTPONLY is off")
         },
     },
     Rule {
@@ -152,7 +140,7 @@ pub(super) const RULES: &[Rule] = &[
                 })
             };
             let off = set.find(|setting| absent(setting));
-            one(off.map(|setting| Broken::at(&setting.origin, "other sites may send it")))
+            each_set(off, "other sites may send it")
         },
     },
     Rule {
@@ -164,14 +152,9 @@ pub(super) const RULES: &[Rule] = &[
         standards: &["RFC 6265bis 5.5"],
         sources: &[Application, Tree],
         check: |picture| {
-            let long = |setting: &&Setting| {
-                setting
-                    .value
-                    .seconds()
-                    .is_some_and(|seconds| seconds > timeouts::DAYS_400)
-            };
+            let long = |setting: &&Setting| setting.value.is_above(timeouts::DAYS_400);
             let setting = picture.settings("PERMANENT_SESSION_LIFETIME").find(long);
-            one(setting.map(|setting| Broken::at(&setting.origin, "longer than 400 days")))
+            each_set(setting, "longer than 400 days")
         },
     },
     Rule {
@@ -196,17 +179,10 @@ pub(super) const RULES: &[Rule] = &[
                 "it grows with what visitors send",
             );
             let silent = |setting: &&Setting| {
-                setting
-                    .value
-                    .seconds()
-                    .is_some_and(|most| most == 0.0 || most > 4093.0)
+                setting.value.seconds() == Some(0.0) || setting.value.is_above(4093.0)
             };
             let silenced = picture.settings("MAX_COOKIE_SIZE").filter(silent);
-            all.extend(
-                silenced.map(|setting| {
-                    Broken::at(&setting.origin, "the warning about it is turned off")
-                }),
-            );
+            all.extend(each_set(silenced, "the warning about it is turned off"));
             all
         },
     },

@@ -1,6 +1,6 @@
 //! Rules of Flask-Session: what its releases do with settings, by name and version.
 
-use super::{each, one, whole};
+use super::{each, each_set, one, whole};
 use crate::{
     facts::{Setting, What},
     picture::{Backend, Picture, given},
@@ -49,9 +49,7 @@ pub(super) const RULES: &[Rule] = &[
                 && picture.leads_before(&FLASK_SESSION, "0.6")
                 && !picture.leads_before(&WERKZEUG, "3");
             let signer = picture.on("SESSION_USE_SIGNER").filter(|_| fails);
-            one(signer.map(|signer| {
-                Broken::at(&signer.origin, "the signer is on, and no cookie can be set")
-            }))
+            each_set(signer, "the signer is on, and no cookie can be set")
         },
     },
     Rule {
@@ -193,12 +191,8 @@ pub(super) const RULES: &[Rule] = &[
                 && picture.has(&[Backend::Sqlalchemy])
                 && picture.leads_before(&FLASK_SESSION, "0.7");
             let off = picture.off("SESSION_PERMANENT").filter(|_| fails);
-            one(off.map(|setting| {
-                Broken::at(
-                    &setting.origin,
-                    "sessions have no expiry, which the next request does not survive",
-                )
-            }))
+            let what = "sessions have no expiry, which the next request does not survive";
+            each_set(off, what)
         },
     },
     Rule {
@@ -220,7 +214,7 @@ pub(super) const RULES: &[Rule] = &[
                     .any(|url| url.starts_with("mysql") || url.starts_with("mariadb"))
             };
             let database = picture.settings("SQLALCHEMY_DATABASE_URI").find(is_mysql);
-            one(database.map(|setting| Broken::at(&setting.origin, "sessions end at 65,535 bytes")))
+            each_set(database, "sessions end at 65,535 bytes")
         },
     },
     Rule {
@@ -244,10 +238,8 @@ pub(super) const RULES: &[Rule] = &[
                 .settings("SESSION_SERIALIZATION_FORMAT")
                 .any(|setting| setting.value.texts().contains(&"json"));
             let clients = picture.settings("SESSION_REDIS").filter(decodes);
-            clients
-                .filter(|_| picture.is_flask_session() && !json)
-                .map(|setting| Broken::at(&setting.origin, "decode_responses is on"))
-                .collect()
+            let clients = clients.filter(|_| picture.is_flask_session() && !json);
+            each_set(clients, "decode_responses is on")
         },
     },
     Rule {
@@ -284,9 +276,7 @@ pub(super) const RULES: &[Rule] = &[
                 .settings("SECRET_KEY_FALLBACKS")
                 .find(|setting| setting.value != Value::None);
             let both = signer.and(fallbacks);
-            one(both.map(|setting| {
-                Broken::at(&setting.origin, "the fallbacks do not count for sessions")
-            }))
+            each_set(both, "the fallbacks do not count for sessions")
         },
     },
     Rule {
@@ -373,9 +363,7 @@ pub(super) const RULES: &[Rule] = &[
         check: |picture| {
             let is_simple = |setting: &&Setting| setting.value.call(&["SimpleCache"]).is_some();
             let settings = picture.settings("SESSION_CACHELIB").filter(is_simple);
-            settings
-                .map(|setting| Broken::at(&setting.origin, "the cache lies in one process"))
-                .collect()
+            each_set(settings, "the cache lies in one process")
         },
     },
 ];

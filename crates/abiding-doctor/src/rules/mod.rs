@@ -6,6 +6,7 @@
 use std::sync::LazyLock;
 
 use crate::{
+    facts::Setting,
     picture::Picture,
     rule::{Broken, Rule},
 };
@@ -55,6 +56,14 @@ fn one(broken: Option<Broken>) -> Vec<Broken> {
 fn each<'a>(sights: impl Iterator<Item = &'a crate::facts::Sight>, what: &str) -> Vec<Broken> {
     sights
         .map(|sight| Broken::at(&sight.origin, what))
+        .collect()
+}
+
+/// Each of these settings, with the same words.
+fn each_set<'a>(settings: impl IntoIterator<Item = &'a Setting>, what: &str) -> Vec<Broken> {
+    let settings = settings.into_iter();
+    settings
+        .map(|setting| Broken::at(&setting.origin, what))
         .collect()
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::each_set;
 use crate::{
     facts::{Facts, Layer, Past, Scope, Setting, What},
     picture::{Extension, Picture, has_password, is_near},
@@ -119,10 +120,7 @@ pub(super) const RULES: &[Rule] = &[
                 .production("SECRET_KEY")
                 .filter(|setting| setting.layer == Layer::Code);
             let made = made.filter(|setting| is_made(&setting.value, random));
-            made.map(|setting| {
-                Broken::at(&setting.origin, "the secret is another one at each start")
-            })
-            .collect()
+            each_set(made, "the secret is another one at each start")
         },
     },
     Rule {
@@ -213,9 +211,7 @@ pub(super) const RULES: &[Rule] = &[
                 mode.is_some_and(|mode| mode as u32 & 0o077 != 0)
             };
             let settings = picture.settings("SESSION_FILE_MODE").filter(loose);
-            settings
-                .map(|setting| Broken::at(&setting.origin, "the group or others may read them"))
-                .collect()
+            each_set(settings, "the group or others may read them")
         },
     },
 ];

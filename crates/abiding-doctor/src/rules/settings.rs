@@ -1,6 +1,6 @@
 //! Rules of settings whatever keeps the sessions: names that nothing reads, lifetimes, time zones.
 
-use super::{one, whole};
+use super::{each_set, whole};
 use crate::{
     facts::{Setting, What},
     picture::{Backend, Extension},
@@ -165,8 +165,7 @@ pub(super) const RULES: &[Rule] = &[
                 .production("PERMANENT_SESSION_LIFETIME")
                 .next()
                 .filter(|_| slides);
-            one(lifetime
-                .map(|setting| Broken::at(&setting.origin, "a session that is used never ends")))
+            each_set(lifetime, "a session that is used never ends")
         },
     },
     Rule {
@@ -216,19 +215,10 @@ pub(super) const RULES: &[Rule] = &[
         standards: &["ASVS 7.3.1", "NIST SP 800-63B 2.1.3"],
         sources: &[Application, Tree],
         check: |picture| {
-            let long = |setting: &&Setting| {
-                setting
-                    .value
-                    .seconds()
-                    .is_some_and(|seconds| seconds > timeouts::DAYS_30)
-            };
+            let long = |setting: &&Setting| setting.value.is_above(timeouts::DAYS_30);
             let setting = picture.production("PERMANENT_SESSION_LIFETIME").find(long);
-            one(setting.map(|setting| {
-                Broken::at(
-                    &setting.origin,
-                    "longer than any assurance level of NIST SP 800-63B allows",
-                )
-            }))
+            let what = "longer than any assurance level of NIST SP 800-63B allows";
+            each_set(setting, what)
         },
     },
     Rule {
