@@ -4,14 +4,13 @@ use abiding::{Timestamp, store::Cursor};
 
 use super::{
     row,
-    select::{Met, Select, Walk, inspector},
+    select::{Meant, Met, Walk, note_unreadable},
 };
 use crate::{
     exit::{Exit, Failure},
-    moment::{Now, distance},
+    moment::distance,
     output::{Output, Table, Tone},
-    place::{PAGE, Place, PlaceArgs, run},
-    secrets::KeyArgs,
+    place::{PAGE, Place, run},
 };
 
 /// Show which sessions there are
@@ -28,9 +27,7 @@ Examples:
 To see more than the limit go on from where it says, or give `--limit 0` for all of them.")]
 pub(crate) struct Args {
     #[command(flatten)]
-    place: PlaceArgs,
-    #[command(flatten)]
-    select: Select,
+    meant: Meant,
     /// How many at most, or a few more where a server answers in pages of its own; 0 is all
     #[arg(long, value_name = "NUMBER", default_value_t = 50)]
     limit: usize,
@@ -40,25 +37,20 @@ pub(crate) struct Args {
     /// Show values as they are
     #[arg(long)]
     reveal: bool,
-    #[command(flatten)]
-    keys: KeyArgs,
-    #[command(flatten)]
-    now: Now,
 }
 
 impl Args {
     pub(super) fn run(&self, output: &mut Output) -> Result<Exit, Failure> {
-        let (now, inspector) = (self.now.instant(), inspector(&self.keys)?);
         let limit = if self.limit == 0 {
             usize::MAX
         } else {
             self.limit
         };
         run(async {
-            let place = self.place.open().await?;
-            let mut walk = Walk::new(&place, &self.select, inspector.as_ref(), now)?
-                .from(self.from.as_deref().map(Cursor::new));
-            walk.opens = inspector.is_some() || place.is_flask();
+            let there = self.meant.open().await?;
+            let (place, now) = (&there.place, there.now);
+            let mut walk = Walk::over(&there)?.from(self.from.as_deref().map(Cursor::new));
+            walk.opens = there.inspector.is_some() || place.is_flask();
             let (mut shown, mut table) = (0, Table::new(&HEAD).at_least(&WIDTHS));
             while shown < limit {
                 let page = if place.store.powers().scan {
@@ -72,11 +64,10 @@ impl Args {
                 shown += met.len();
                 if output.is_json() {
                     for met in &met {
-                        output.object(&row::object(&place, met, self.reveal))?;
+                        output.object(&row::object(place, met, self.reveal))?;
                     }
                 } else {
-                    met.iter()
-                        .for_each(|met| table.row(cells(&place, met, now)));
+                    met.iter().for_each(|met| table.row(cells(place, met, now)));
                     if shown > 0 {
                         table.flush(output)?;
                     }
@@ -88,12 +79,7 @@ impl Args {
                     next.as_str()
                 ));
             }
-            if walk.unreadable > 0 {
-                output.note(format!(
-                    "left out, since they cannot be read: {}",
-                    walk.unreadable
-                ));
-            }
+            note_unreadable(output, walk.unreadable);
             if shown == 0 && !output.is_json() {
                 output.note("no session");
             }

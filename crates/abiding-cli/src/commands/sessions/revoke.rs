@@ -1,15 +1,13 @@
 //! `abiding sessions revoke`: sessions ended from beside the application.
 
-use abiding::{Found, Timestamp, inspect::Inspector, store::Subjects};
+use abiding::{Found, store::Subjects};
 use serde_json::json;
 
-use super::select::{Select, Walk, inspector};
+use super::select::{Meant, There, Walk};
 use crate::{
     exit::{Exit, Failure},
-    moment::Now,
     output::Output,
-    place::{PAGE, Place, PlaceArgs, parse_handle, run},
-    secrets::KeyArgs,
+    place::{PAGE, parse_handle, run},
 };
 
 /// End sessions: by handle, by person, by age
@@ -26,26 +24,13 @@ Examples:
 Ends with 1 if nothing was ended, a dry run included.")]
 pub(crate) struct Args {
     #[command(flatten)]
-    place: PlaceArgs,
+    meant: Meant,
     /// The session with this handle, or with the only one that begins so; may be given more than once
-    #[arg(long = "handle", value_name = "HANDLE", value_parser = parse_handle, help_heading = "Which sessions")]
+    #[arg(long = "handle", value_name = "HANDLE", value_parser = parse_handle, help_heading = "Which sessions", display_order = 0)]
     handles: Vec<String>,
-    #[command(flatten)]
-    select: Select,
     /// Do it, and not only say what would happen
     #[arg(long)]
     yes: bool,
-    #[command(flatten)]
-    keys: KeyArgs,
-    #[command(flatten)]
-    now: Now,
-}
-
-/// Where sessions are ended, by whose keys, and when.
-struct End<'a> {
-    place: &'a Place,
-    inspector: Option<&'a Inspector>,
-    now: Timestamp,
 }
 
 /// What came of it.
@@ -57,34 +42,27 @@ struct Done {
 
 impl Args {
     pub(super) fn run(&self, output: &mut Output) -> Result<Exit, Failure> {
-        if self.handles.is_empty() != self.select.is_given() {
+        if self.handles.is_empty() != self.meant.select.is_given() {
             return Err(Failure::usage(
                 "say which sessions: either `--handle HANDLE`, or by `--subject`, `--older-than`, `--idle-for` and their like",
             ));
         }
-        let (now, inspector) = (self.now.instant(), inspector(&self.keys)?);
         let (place, done) = run(async {
-            let place = self.place.open().await?;
+            let there = self.meant.open().await?;
             let mut done = Done::default();
-            let end = End {
-                place: &place,
-                inspector: inspector.as_ref(),
-                now,
-            };
             for handle in &self.handles {
-                self.end_one(output, &end, handle, &mut done).await?;
+                self.end_one(output, &there, handle, &mut done).await?;
             }
             if self.handles.is_empty() {
-                let mut walk = Walk::new(&place, &self.select, inspector.as_ref(), now)?;
+                let mut walk = Walk::over(&there)?;
                 while let Some(page) = walk.page(PAGE).await? {
                     for met in page {
-                        self.end(output, &end, &met.found, &mut done).await?;
+                        self.end(output, &there, &met.found, &mut done).await?;
                     }
                 }
-                self.end_what_is_under_way(&place, inspector.as_ref(), now)
-                    .await?;
+                self.end_what_is_under_way(&there).await?;
             }
-            Ok((place, done))
+            Ok((there.place, done))
         })?;
         let Done { meant, ended } = done;
         if output.is_json() {
@@ -108,7 +86,7 @@ impl Args {
     async fn end_one(
         &self,
         output: &mut Output,
-        at: &End<'_>,
+        at: &There<'_>,
         handle: &str,
         done: &mut Done,
     ) -> Result<(), Failure> {
@@ -128,13 +106,13 @@ impl Args {
     async fn end(
         &self,
         output: &mut Output,
-        at: &End<'_>,
+        at: &There<'_>,
         found: &Found,
         done: &mut Done,
     ) -> Result<(), Failure> {
         done.meant += 1;
         if self.yes {
-            let ended = at.place.end(found, at.inspector, at.now).await?;
+            let ended = at.place.end(found, at.inspector.as_ref(), at.now).await?;
             done.ended += usize::from(ended);
         } else if done.meant <= SHOWN && !output.is_json() {
             output.line(at.place.handle(&found.key))?;
@@ -145,21 +123,16 @@ impl Args {
     }
 
     /// What is left of a person beside the sessions: snapshots of old ids, which show a page and sign nobody in.
-    async fn end_what_is_under_way(
-        &self,
-        place: &Place,
-        inspector: Option<&Inspector>,
-        now: Timestamp,
-    ) -> Result<(), Failure> {
-        let (Some(subject), Some(inspector), true) = (&self.select.subject, inspector, self.yes)
-        else {
+    async fn end_what_is_under_way(&self, at: &There<'_>) -> Result<(), Failure> {
+        let given = (&at.select.subject, &at.inspector, self.yes);
+        let (Some(subject), Some(inspector), true) = given else {
             return Ok(());
         };
-        if place.is_flask() || !self.select.is_by_name_alone() {
+        if at.place.is_flask() || !at.select.is_by_name_alone() {
             return Ok(());
         }
-        for key in inspector.subject_keys(subject, now) {
-            place.store.end_subject(&key, None, now).await?;
+        for key in inspector.subject_keys(subject, at.now) {
+            at.place.store.end_subject(&key, None, at.now).await?;
         }
         Ok(())
     }

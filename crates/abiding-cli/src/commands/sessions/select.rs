@@ -10,10 +10,59 @@ use abiding::{
 
 use crate::{
     exit::Failure,
-    moment::parse_length,
-    place::{PAGE, Place},
+    moment::{Now, parse_length},
+    output::Output,
+    place::{PAGE, Place, PlaceArgs},
     secrets::KeyArgs,
 };
+
+/// The sessions that a command is about: where they lie, which of them, by whose keys, and when.
+#[derive(Debug, clap::Args)]
+pub(super) struct Meant {
+    #[command(flatten)]
+    place: PlaceArgs,
+    #[command(flatten)]
+    pub(super) select: Select,
+    #[command(flatten)]
+    keys: KeyArgs,
+    #[command(flatten)]
+    now: Now,
+}
+
+/// The same, with the store opened and the keys read.
+pub(super) struct There<'a> {
+    pub(super) place: Place,
+    pub(super) select: &'a Select,
+    pub(super) inspector: Option<Inspector>,
+    pub(super) now: Timestamp,
+}
+
+impl Meant {
+    pub(super) async fn open(&self) -> Result<There<'_>, Failure> {
+        let (now, inspector) = (self.now.instant(), inspector(&self.keys)?);
+        Ok(There {
+            place: self.place.open().await?,
+            select: &self.select,
+            inspector,
+            now,
+        })
+    }
+}
+
+impl There<'_> {
+    /// The question to a store that counts by itself; none where they have to be met one by one.
+    pub(super) fn question(&self) -> Option<Question> {
+        let question = self.select.question(self.now);
+        question.filter(|_| self.place.counts())
+    }
+}
+
+/// Says how many were left out.
+pub(super) fn note_unreadable(output: &mut Output, unreadable: u64) {
+    if unreadable > 0 {
+        output.note(format!("left out, since they cannot be read: {unreadable}"));
+    }
+}
 
 /// Which sessions. All conditions that are given have to hold.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -64,7 +113,7 @@ impl Select {
     }
 
     /// The same as a question to a store that counts by itself; none where it cannot tell whose a session is.
-    pub(super) fn question(&self, now: Timestamp) -> Option<Question> {
+    fn question(&self, now: Timestamp) -> Option<Question> {
         if self.subject.is_some() {
             return None;
         }
@@ -107,16 +156,13 @@ pub(super) struct Walk<'a> {
     from: Option<Cursor>,
     is_over: bool,
     /// How many there were that cannot be read.
-    pub(super) unreadable: usize,
+    pub(super) unreadable: u64,
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(
-        place: &'a Place,
-        select: &'a Select,
-        inspector: Option<&'a Inspector>,
-        now: Timestamp,
-    ) -> Result<Self, Failure> {
+    pub(super) fn over(there: &'a There<'a>) -> Result<Self, Failure> {
+        let (place, select) = (&there.place, there.select);
+        let inspector = there.inspector.as_ref();
         if select.subject.is_some() && inspector.is_none() && !place.is_flask() {
             return Err(Failure::usage(
                 "a store of abiding knows people by a keyed hash alone: give the keys too, as in `--keys file:session.key`",
@@ -126,7 +172,7 @@ impl<'a> Walk<'a> {
             place,
             select,
             inspector,
-            now,
+            now: there.now,
             opens: false,
             from: None,
             is_over: false,
@@ -160,7 +206,7 @@ impl<'a> Walk<'a> {
             }
             _ => {
                 let page = self.place.page(self.from.as_ref(), limit, self.now).await?;
-                self.unreadable += page.unreadable;
+                self.unreadable += page.unreadable as u64;
                 self.is_over = page.next.is_none();
                 self.from = page.next;
                 page.found

@@ -4,21 +4,19 @@ use std::time::Duration;
 
 use abiding::{
     Timestamp,
-    inspect::Inspector,
     store::{Census, Outline, Question, Survey},
 };
 use serde_json::json;
 
 use super::{
     row,
-    select::{Select, Walk, inspector},
+    select::{Meant, There, Walk, note_unreadable},
 };
 use crate::{
     exit::{Exit, Failure},
-    moment::{Now, length},
+    moment::length,
     output::{Output, Table, Tone},
-    place::{Place, PlaceArgs, run},
-    secrets::KeyArgs,
+    place::run,
 };
 
 /// Show how long sessions lie unused, and how large they are
@@ -29,60 +27,47 @@ Examples:
   abiding sessions stats redis://127.0.0.1/ --layout flask-session --json")]
 pub(crate) struct Args {
     #[command(flatten)]
-    place: PlaceArgs,
-    #[command(flatten)]
-    select: Select,
-    #[command(flatten)]
-    keys: KeyArgs,
-    #[command(flatten)]
-    now: Now,
+    meant: Meant,
 }
 
 impl Args {
     pub(super) fn run(&self, output: &mut Output) -> Result<Exit, Failure> {
-        let (now, inspector) = (self.now.instant(), inspector(&self.keys)?);
         run(async {
-            let place = self.place.open().await?;
-            let census = self.census(&place, inspector.as_ref(), now).await?;
-            print(&census, output, now)?;
-            if census.unreadable > 0 {
-                output.note(format!(
-                    "left out, since they cannot be read: {}",
-                    census.unreadable
-                ));
-            }
+            let there = self.meant.open().await?;
+            let census = census(&there).await?;
+            print(&census, output, there.now)?;
+            note_unreadable(output, census.unreadable);
             Ok(Exit::Fine)
         })
     }
+}
 
-    async fn census(
-        &self,
-        place: &Place,
-        inspector: Option<&Inspector>,
-        now: Timestamp,
-    ) -> Result<Census, Failure> {
-        let sorted = |question: Question| {
-            let idle = IDLE.map(|(seconds, _)| Duration::from_secs(seconds));
-            question.sorted(idle.into(), SIZE.map(|(bytes, _)| bytes).into())
-        };
-        if let (true, Some(question)) = (place.counts(), self.select.question(now)) {
-            return Ok(place.store.survey(&sorted(question), now).await?);
-        }
-        // The walk meets none that are not meant.
-        let question = sorted(Question::all());
-        let mut walk = Walk::new(place, &self.select, inspector, now)?;
-        // Flask-Session's records say it themselves.
-        walk.opens = place.is_flask();
-        let mut census = Census::begin(&question);
-        walk.each(|met| {
-            let mut outline = Outline::of(&met.found.record);
-            outline.has_subject = row::subject(&met).is_some();
-            census.meet(&question, &outline, now);
-        })
-        .await?;
-        census.unreadable = walk.unreadable as u64;
-        Ok(census)
+async fn census(there: &There<'_>) -> Result<Census, Failure> {
+    let sorted = |question: Question| {
+        let idle = IDLE.map(|(seconds, _)| Duration::from_secs(seconds));
+        question.sorted(idle.into(), SIZE.map(|(bytes, _)| bytes).into())
+    };
+    if let Some(question) = there.question() {
+        return Ok(there
+            .place
+            .store
+            .survey(&sorted(question), there.now)
+            .await?);
     }
+    // The walk meets none that are not meant.
+    let question = sorted(Question::all());
+    let mut walk = Walk::over(there)?;
+    // Flask-Session's records say it themselves.
+    walk.opens = there.place.is_flask();
+    let mut census = Census::begin(&question);
+    walk.each(|met| {
+        let mut outline = Outline::of(&met.found.record);
+        outline.has_subject = row::subject(&met).is_some();
+        census.meet(&question, &outline, there.now);
+    })
+    .await?;
+    census.unreadable = walk.unreadable;
+    Ok(census)
 }
 
 fn print(census: &Census, output: &mut Output, now: Timestamp) -> Result<(), Failure> {
