@@ -200,7 +200,7 @@ const COPY_ALL: &str = "PRAGMA wal_checkpoint(RESTART)";
 const PAGES: i64 = 500;
 /// How many commits, where one writes much: what many rows are written in one go for, as in a migration, is mostly
 /// written once more soon after, and then copied once.
-const COMMITS: i64 = 8;
+const COMMITS: i64 = 4;
 /// How few pages may be left to the writer.
 const SMALL: i64 = 100;
 /// How many pages make the writer copy whatever is left: 64 MiB.
