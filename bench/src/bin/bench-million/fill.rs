@@ -85,9 +85,10 @@ impl Master {
                 store.create_all(rows, SystemClock.now()).await?;
                 continue;
             }
-            for some in rows.chunks(SIDE_BY_SIDE) {
+            let mut rows = rows.into_iter().peekable();
+            while rows.peek().is_some() {
                 let mut tasks = JoinSet::new();
-                for (key, record) in some.iter().cloned() {
+                for (key, record) in rows.by_ref().take(SIDE_BY_SIDE) {
                     let store = store.clone();
                     let create =
                         async move { store.create(&key, &record, SystemClock.now()).await };

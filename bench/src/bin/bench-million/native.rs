@@ -194,10 +194,10 @@ fn files(folder: &Path, rows: &[Found]) -> io::Result<()> {
             })
         });
         let threads: Vec<_> = threads.collect();
-        let ended = |thread: std::thread::ScopedJoinHandle<'_, io::Result<()>>| thread.join();
-        let all = threads.into_iter().map(ended);
-        all.map(|ended| ended.unwrap_or_else(|_| Err(io::Error::other("a thread panicked"))))
-            .collect::<io::Result<()>>()
+        threads.into_iter().try_for_each(|thread| {
+            let ended = thread.join();
+            ended.unwrap_or_else(|_| Err(io::Error::other("a thread panicked")))
+        })
     })?;
     let folders = folders.into_inner().unwrap_or_default();
     folders
