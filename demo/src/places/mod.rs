@@ -371,7 +371,35 @@ impl Places {
                 sleep(Duration::from_millis(20)).await;
             }
         }
-        Ok(())
+        self.end_left_behind().await
+    }
+
+    /// Ends, where sessions begin, what is left of those that went on from there and are over, as
+    /// `abiding migrate` does.
+    async fn end_left_behind(&self) -> abiding::Result<()> {
+        let store = {
+            let ground = self.ground();
+            let primary = ground.lots.get(&ground.plan.primary.number);
+            primary
+                .filter(|it| !it.place.is_cookie() && it.store.powers().walk)
+                .map(|it| it.store.clone())
+        };
+        let (Some(store), mut from) = (store, None) else {
+            return Ok(());
+        };
+        loop {
+            let now = self.0.rules.clock.now();
+            let page = store.walk(from.as_ref(), FEW, now).await?;
+            let Stay { manager, .. } = &self.enter();
+            for found in &page.found {
+                manager.end_left_behind(found).await?;
+            }
+            from = page.next;
+            if from.is_none() {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Counts all sessions, and looks for each that is not where it was.
