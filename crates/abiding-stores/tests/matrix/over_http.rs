@@ -228,6 +228,14 @@ fn visitors_notice_when_a_place_is_changed_at_once() {
         &told("file", "sessions"),
     );
     let broken = rolling.run(&Plan::short()).unwrap_err();
-    assert!(broken.contains("is logged out"), "{broken}");
+    // Of several tabs one may have begun another session before somebody looks at the first.
+    let losses = [
+        "is logged out",
+        "is None, not",
+        "counted to",
+        "is lost",
+        "is \"\", not",
+    ];
+    assert!(losses.iter().any(|loss| broken.contains(loss)), "{broken}");
     assert!(broken.contains("Move"), "{broken}");
 }
