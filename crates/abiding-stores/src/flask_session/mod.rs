@@ -297,6 +297,14 @@ impl<S: Shelf> FlaskStore<S> {
         (matches!(place.row, Row::Record(_)) && place.row.ends() > now).then_some(place)
     }
 
+    /// The map that says `row`, and what the next reader makes of it.
+    fn written(&self, row: &Row, base: Option<&Dict>) -> Result<Written> {
+        self.settings.write(row, base, |dict| {
+            let bytes = self.shelf.encode(&self.settings, dict)?;
+            self.shelf.decode(&self.settings, &bytes)
+        })
+    }
+
     fn item(&self, written: &Written) -> Result<Item> {
         let ends = match written.ends {
             Timestamp::MAX => None,
@@ -314,9 +322,7 @@ impl<S: Shelf> FlaskStore<S> {
         record: Record,
         now: Timestamp,
     ) -> Result<Option<Written>> {
-        let written = self
-            .settings
-            .write(&Row::Record(record), Some(&place.dict))?;
+        let written = self.written(&Row::Record(record), Some(&place.dict))?;
         let item = self.item(&written)?;
         let swapped = self
             .shelf
@@ -334,7 +340,7 @@ impl<S: Shelf> Store for FlaskStore<S> {
     }
 
     async fn create(&self, key: &StoreKey, record: &Record, now: Timestamp) -> Result<Created> {
-        let written = self.settings.write(&Row::Record(record.clone()), None)?;
+        let written = self.written(&Row::Record(record.clone()), None)?;
         let item = self.item(&written)?;
         let added = self.shelf.add(&self.settings.name(key), &item, now).await?;
         Ok(if added {
@@ -450,13 +456,13 @@ impl<S: Shelf> Store for FlaskStore<S> {
                 return Ok(Committed::KeyTaken);
             }
             let moved = Row::Record(change.apply_moving(&found, to)?);
-            let moved = self.settings.write(&moved, Some(&place.dict))?;
+            let moved = self.written(&moved, Some(&place.dict))?;
             let left = match leave {
-                Leave::Alias(until) => self.settings.write(&Row::Alias { to: *to, until }, None),
+                Leave::Alias(until) => self.written(&Row::Alias { to: *to, until }, None),
                 Leave::Snapshot(until) => {
                     let record = found.record;
                     let row = Row::Snapshot { record, until };
-                    self.settings.write(&row, Some(&place.dict))
+                    self.written(&row, Some(&place.dict))
                 }
             };
             let (left, item) = (self.item(&left?)?, self.item(&moved)?);

@@ -292,7 +292,9 @@ impl Flask {
         let mut record = Record::new(payload, now, meta.absolute_deadline);
         record.created = meta.created;
         record.idle_deadline = meta.idle_deadline(now);
-        let written = self.session.write(&Row::Record(record), None)?;
+        let written = self
+            .session
+            .write(&Row::Record(record), None, |dict| Ok(dict.clone()))?;
         codec.write(&written.dict, now)
     }
 

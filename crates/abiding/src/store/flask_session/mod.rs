@@ -149,11 +149,17 @@ impl FlaskSession {
     }
 
     /// The map that says `row`. Pairs of `base`, which lies there now, are kept where the values are the
-    /// same.
+    /// same. `shows` answers what a reader will get of a map, which may have other types: of a tuple `msgpack` makes a list.
+    /// It is not asked where all formats agree.
     ///
     /// # Errors
-    /// [`Corrupt`](crate::ErrorKind::Corrupt) for a value in a record that no map can hold.
-    pub fn write(&self, row: &Row, base: Option<&Dict>) -> Result<Written> {
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) for a value in a record that no map can hold, and those of `shows`.
+    pub fn write(
+        &self,
+        row: &Row,
+        base: Option<&Dict>,
+        shows: impl FnOnce(&Dict) -> Result<Dict>,
+    ) -> Result<Written> {
         let mut dict = Dict::new();
         let (record, until) = match row {
             Row::Alias { to, until } => {
@@ -177,7 +183,11 @@ impl FlaskSession {
         if let Some((meta, entries)) = &parsed {
             dict = merged(meta, entries, base)?;
         }
-        let frames = Frames::of(&dict)?;
+        let frames = if dict.iter().all(is_kept_by_all) {
+            Frames::of(&dict)?
+        } else {
+            Frames::of(&shows(&dict)?)?
+        };
         let plain = meta.is_some_and(|meta| until.is_none() && self.is_plain(record, meta));
         let mut version = record.version;
         if plain {
@@ -244,6 +254,21 @@ impl FlaskSession {
         let millis = |length: Duration| length.as_millis();
         endless && meta.idle.map(millis) == Some(millis(self.idle_timeout()))
     }
+}
+
+/// Whether every format gives this pair back as it is.
+fn is_kept_by_all((key, value): &(Value, Value)) -> bool {
+    fn is_kept(value: &Value) -> bool {
+        match value {
+            Value::None | Value::Bool(_) | Value::Str(_) => true,
+            Value::Int(int) => int.as_i64().is_some(),
+            Value::Float(float) => float.get().is_finite(),
+            Value::List(items) => items.iter().all(is_kept),
+            Value::Dict(dict) => dict.iter().all(is_kept_by_all),
+            _ => false,
+        }
+    }
+    matches!(key, Value::Str(_)) && is_kept(value)
 }
 
 fn is_permanent(dict: &Dict) -> bool {
