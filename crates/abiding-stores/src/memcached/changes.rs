@@ -69,6 +69,9 @@ impl Desk {
                 };
                 let listed = self.edit_list("commit", subject, None, now, edit).await?;
                 if listed.is_none() {
+                    if is_guess || !self.is_still("commit", &key, &seen).await? {
+                        continue;
+                    }
                     return Ok(Committed::Gone);
                 }
             }
@@ -254,6 +257,12 @@ impl Desk {
         (is_session && !guess.stored.is_over(now)).then_some(guess)
     }
 
+    /// Whether what lay under `key` was rotated: the list of its subject does not name it any more then.
+    async fn leads_on(&self, operation: &'static str, key: &StoreKey) -> Result<bool> {
+        let (seen, _) = self.row(operation, key, None).await?;
+        Ok(seen.is_some_and(|seen| seen.stored.leads_to().is_some()))
+    }
+
     /// The guess, or what `key` leads to.
     async fn session(
         &self,
@@ -304,10 +313,9 @@ impl Desk {
             .map(|reply| List::read(reply, on))
             .transpose()?;
         let is_named = list.is_none_or(|list| list.names(key));
-        Ok(if is_named {
-            Written::Yes
-        } else {
-            Written::Ended
-        })
+        if is_named || self.leads_on(operation, key).await? {
+            return Ok(Written::Yes);
+        }
+        Ok(Written::Ended)
     }
 }

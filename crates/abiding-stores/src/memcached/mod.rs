@@ -329,12 +329,22 @@ impl Desk {
                 None => self.list(operation, subject).await?,
             };
             if !list.names(&key) {
-                return Ok(None);
+                if self.is_still(operation, &key, &seen).await? {
+                    return Ok(None);
+                }
+                continue;
             }
             self.guesses.note(&key, &seen);
             return Ok(Some((key, seen, Some(list))));
         }
         Ok(None)
+    }
+
+    /// Whether `seen` still lies under `key`. A list that does not name what was seen before it tells of its end, or of a rotation
+    /// that happened between the two looks.
+    async fn is_still(&self, operation: &'static str, key: &StoreKey, seen: &Seen) -> Result<bool> {
+        let (again, _) = self.row(operation, key, None).await?;
+        Ok(again.is_none_or(|again| again.cas == seen.cas && again.on == seen.on))
     }
 
     /// Lets the first alias of a chain lead to its end. Every hop is a trip, and a visitor whose requests

@@ -49,7 +49,10 @@ impl Desk {
             let version = moved.version;
             let new = Stored::session(moved, Some(from), true);
             match self.announce(&found, to, &new, now).await? {
-                Announced::Gone => return Ok(Committed::Gone),
+                Announced::Gone if self.is_still(OPERATION, &from, &seen).await? => {
+                    return Ok(Committed::Gone);
+                }
+                Announced::Gone => continue,
                 Announced::KeyTaken => return Ok(Committed::KeyTaken),
                 Announced::Yes => {}
             }

@@ -1,6 +1,6 @@
 //! A rotation that is cut off between any two of its commands, and what becomes of it.
 
-use abiding::store::{Deleted, Leave, Subjects};
+use abiding::store::{Deleted, Leave, Subjects, Touched};
 use abiding_testkit::servers::Cut;
 
 use super::*;
@@ -120,5 +120,96 @@ fn what_is_removed_of_a_rotation_that_was_not_confirmed_loses_no_session() {
             Committed::Gone
         );
         assert!(store.load(&from, at(2)).await.unwrap().is_some());
+    });
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Act {
+    Commit,
+    Delete,
+    Load,
+    Prolong,
+    Rotate,
+    Touch,
+}
+
+impl Act {
+    async fn on(self, store: MemcachedStore, key: StoreKey) -> bool {
+        match self {
+            Self::Commit => commit(&store, &key, &set("c", "3"))
+                .await
+                .is_ok_and(|committed| matches!(committed, Committed::Yes(_))),
+            Self::Delete => store.delete(&key, None, at(1)).await.unwrap() == Deleted::Yes,
+            Self::Load => store.load(&key, at(1)).await.unwrap().is_some(),
+            Self::Prolong => {
+                let change = sample::with_deadline(set("c", "3"), at(2 * LIFE));
+                let committed = commit(&store, &key, &change).await.unwrap();
+                matches!(committed, Committed::Yes(_))
+            }
+            Self::Rotate => {
+                let (to, change) = (sample::key(), set("c", "3"));
+                let leave = Leave::Alias(at(1_000));
+                let rotated = store.rotate(&key, &to, &change, Expect::Any, leave, at(1));
+                matches!(rotated.await.unwrap(), Committed::Yes(_))
+            }
+            Self::Touch => store.touch(&key, at(LIFE), at(1)).await.unwrap() == Touched::Yes,
+        }
+    }
+}
+
+/// A session is read before another process gives it a new id, and the list of its subject afterwards.
+#[test]
+fn a_rotation_between_any_two_looks_ends_nothing() {
+    let Some(server) = MemcachedServer::new() else {
+        return;
+    };
+    run(async {
+        let (proxy, direct) = (Proxy::to(server.address()), store(&server).await);
+        let (ada, mut met) = (sample::subject("ada"), 0);
+        let acts = [Act::Commit, Act::Delete, Act::Load, Act::Rotate, Act::Touch];
+        for (act, after) in acts
+            .iter()
+            .flat_map(|act| (0..4).map(move |after| (*act, after)))
+        {
+            for is_known in [false, true] {
+                let (key, store) = (put(&direct, &of_ada()).await, store_behind(&proxy).await);
+                if is_known {
+                    assert!(store.load(&key, at(1)).await.unwrap().is_some());
+                }
+                let held = proxy.hold(after);
+                let acting = tokio::spawn(act.on(store, key));
+                let mut is_met = false;
+                while !is_met && !acting.is_finished() {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                    is_met = held.is_reached();
+                }
+                let (to, change) = (sample::key(), set("b", "2"));
+                let leave = Leave::Alias(at(1_000));
+                let rotated = direct.rotate(&key, &to, &change, Expect::Any, leave, at(1));
+                let is_moved = matches!(rotated.await.unwrap(), Committed::Yes(_));
+                let is_listed = || {
+                    let list = server.value(&list_of("ada")).unwrap_or_default();
+                    list.windows(StoreKey::LEN)
+                        .any(|name| name == key.as_bytes())
+                };
+                while is_moved && is_listed() {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                met += usize::from(is_met);
+                drop(held);
+                let what = format!("{act:?}, held after {after}, known: {is_known}");
+                assert!(acting.await.unwrap(), "{what}");
+                let found = direct.load(&key, at(1)).await.unwrap();
+                assert_eq!(found.is_some(), act != Act::Delete, "{what}");
+                let values = found.map(|found| sample::values(&found.record));
+                let writes = [Act::Commit, Act::Prolong, Act::Rotate].contains(&act);
+                assert!(values.is_none_or(
+                    |values| values.contains_key("b") && values.contains_key("c") == writes
+                ));
+                let ended = direct.end_subject(&ada, None, at(1)).await.unwrap();
+                assert_eq!(ended, usize::from(act != Act::Delete), "{what}");
+            }
+        }
+        assert!(met > 15, "{met}");
     });
 }

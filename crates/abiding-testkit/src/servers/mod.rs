@@ -29,7 +29,7 @@ use std::{
 
 pub use certificate::certify;
 pub use process::{Process, Start};
-pub use proxy::{Cut, Proxy};
+pub use proxy::{Cut, Held, Proxy};
 
 /// A program that a test cannot do without.
 #[derive(Clone, Copy, Debug)]

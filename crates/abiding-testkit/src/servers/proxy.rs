@@ -1,4 +1,4 @@
-//! A proxy between a store and its server, which cuts connections where a test wants them cut.
+//! A proxy between a store and its server, which cuts connections, or holds them up, where a test wants it.
 
 use std::{
     io::{self, Read, Write},
@@ -6,6 +6,7 @@ use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
+        mpsc,
     },
     thread,
 };
@@ -27,9 +28,28 @@ pub struct Proxy {
     shared: Arc<Shared>,
 }
 
+/// What is held up on its way to the server, until this is dropped.
+#[derive(Debug)]
+#[must_use = "dropped, it holds nothing up"]
+pub struct Held {
+    reached: mpsc::Receiver<()>,
+    _goes_on: mpsc::Sender<()>,
+}
+
+impl Held {
+    /// Whether it has come to the proxy. Once it has, it answers so once.
+    pub fn is_reached(&self) -> bool {
+        self.reached.try_recv().is_ok()
+    }
+}
+
+/// How many packets still pass, whom to tell then, and whom to wait for.
+type Hold = (usize, mpsc::Sender<()>, mpsc::Receiver<()>);
+
 #[derive(Debug, Default)]
 struct Shared {
     cut: Mutex<Option<Cut>>,
+    hold: Mutex<Option<Hold>>,
     cuts: AtomicUsize,
     sent: AtomicUsize,
     open: Mutex<Vec<TcpStream>>,
@@ -72,6 +92,13 @@ impl Proxy {
         *self.shared.cut() = Some(cut);
     }
 
+    /// Holds up what is sent to the server after so many more packets, and with it what its connection sends after that.
+    pub fn hold(&self, after: usize) -> Held {
+        let ((reach, reached), (_goes_on, wait)) = (mpsc::channel(), mpsc::channel());
+        *self.shared.to_hold() = Some((after, reach, wait));
+        Held { reached, _goes_on }
+    }
+
     /// Cuts whatever is open now.
     pub fn cut_all(&self) {
         let open: Vec<_> = self.shared.open().drain(..).collect();
@@ -102,6 +129,7 @@ impl Shared {
         while let Ok(read @ 1..) = from.read(&mut buffer) {
             if matches!(kind(0), Cut::AfterSent(_)) {
                 self.sent.fetch_add(1, Ordering::SeqCst);
+                self.wait();
             }
             let (allowed, is_cut) = self.allow(read, kind);
             if to.write_all(&buffer[..allowed]).is_err() || is_cut {
@@ -110,6 +138,23 @@ impl Shared {
         }
         close(&from);
         close(&to);
+    }
+
+    /// Until what is held up may go on.
+    fn wait(&self) {
+        let due = {
+            let mut hold = self.to_hold();
+            if let Some((left @ 1.., ..)) = &mut *hold {
+                *left -= 1;
+                return;
+            }
+            hold.take()
+        };
+        if let Some((_, reach, wait)) = due {
+            let _ = reach.send(());
+            // Ends when the other end is dropped.
+            let _ = wait.recv();
+        }
     }
 
     /// How many of `bytes` may pass, and whether that is all there ever will be.
@@ -131,6 +176,10 @@ impl Shared {
 
     fn cut(&self) -> MutexGuard<'_, Option<Cut>> {
         self.cut.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn to_hold(&self) -> MutexGuard<'_, Option<Hold>> {
+        self.hold.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn open(&self) -> MutexGuard<'_, Vec<TcpStream>> {
