@@ -1,6 +1,9 @@
 //! The places of the matrix: each kind of store, of cookie, and of what Flask-Session left.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use abiding::{
     Clock, FlaskSession, KeyRing, Manager, Phase, Store, compat::payload::Format,
@@ -219,7 +222,9 @@ impl Kind {
                 AnyStore::of(store.unwrap()).walk().build()
             }
             _ => {
-                let store = FlaskStore::sqlite(SqliteOptions::new(url), &sessions);
+                // Without a log every write is a flush, and a busy machine takes its time.
+                let options = SqliteOptions::new(url).patience(Duration::from_secs(60));
+                let store = FlaskStore::sqlite(options, &sessions);
                 AnyStore::of(store.unwrap()).walk().build()
             }
         }
