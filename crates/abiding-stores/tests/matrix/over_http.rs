@@ -201,7 +201,7 @@ fn tell(rows: &[Vec<String>]) {
             "Made by `cargo xtask matrix http`. Each row is {visitors} visitors with cookie jars who fill in a form, count, flash messages, renew their ids, sign in and out at full speed over HTTP, in up to\n\
              three tabs at once, while two server processes are deployed anew, first one and then the other, from phase to phase there and back, and killed (`kill -9`) {kills} times on the way from each phase to the next.\n\
              In all {} requests, {} kills, {} sign-ins and {} sign-outs. A request whose answer never came is *in doubt* ({} were): it was done or it was not. *Broken* is 1 where anything else was lost or changed its\n\
-             type, anybody was signed out or somebody else, or anything that was signed out came back, then or in a later phase.",
+             type, anybody was signed out or somebody else, or anything that was signed out came back, then or in a later phase. Rows can be made by themselves, as by `cargo xtask matrix http redis`.",
             sum(2),
             sum(7),
             sum(5),
