@@ -5,7 +5,7 @@ use std::{
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc,
     },
     thread,
@@ -120,21 +120,42 @@ impl Shared {
         let kept = [client.try_clone(), server.try_clone()];
         self.open().extend(kept.into_iter().flatten());
         let (there, back) = (Arc::clone(self), Arc::clone(self));
-        thread::spawn(move || there.pump(client, server, Cut::AfterSent));
-        thread::spawn(move || back.pump(server_too, client_too, Cut::AfterReceived));
+        let cut = Arc::<AtomicBool>::default();
+        let cut_too = Arc::clone(&cut);
+        thread::spawn(move || there.pump(client, server, Cut::AfterSent, &cut));
+        thread::spawn(move || back.pump(server_too, client_too, Cut::AfterReceived, &cut_too));
     }
 
-    fn pump(&self, mut from: TcpStream, mut to: TcpStream, kind: fn(usize) -> Cut) {
+    /// Nobody hears of a cut before the server has done what it got, and has hung up.
+    fn pump(
+        &self,
+        mut from: TcpStream,
+        mut to: TcpStream,
+        kind: fn(usize) -> Cut,
+        is_cut: &AtomicBool,
+    ) {
+        let is_sent = matches!(kind(0), Cut::AfterSent(_));
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(read @ 1..) = from.read(&mut buffer) {
-            if matches!(kind(0), Cut::AfterSent(_)) {
+            if is_cut.load(Ordering::SeqCst) {
+                continue;
+            }
+            if is_sent {
                 self.sent.fetch_add(1, Ordering::SeqCst);
                 self.wait();
             }
-            let (allowed, is_cut) = self.allow(read, kind);
-            if to.write_all(&buffer[..allowed]).is_err() || is_cut {
+            let (allowed, ends) = self.allow(read, kind);
+            is_cut.fetch_or(ends, Ordering::SeqCst);
+            if to.write_all(&buffer[..allowed]).is_err() {
                 break;
             }
+            if ends {
+                let server = if is_sent { &to } else { &from };
+                let _: io::Result<()> = server.shutdown(Shutdown::Write);
+            }
+        }
+        if is_sent && is_cut.load(Ordering::SeqCst) {
+            return;
         }
         close(&from);
         close(&to);
