@@ -7,7 +7,7 @@
 //!          subject:0|1 [16B] meta                                  kind r, a record; s, a snapshot
 //!          … payload                                               kind o, a record that no map can show; p, its snapshot
 //! ```
-//! Integers are little-endian, instants in milliseconds. The digest is that of the other pairs.
+//! Integers are little-endian, instants in milliseconds. The digest is that of the other pairs, as a reader gets them.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
