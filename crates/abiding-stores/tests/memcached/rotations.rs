@@ -166,7 +166,14 @@ fn a_rotation_between_any_two_looks_ends_nothing() {
     run(async {
         let (proxy, direct) = (Proxy::to(server.address()), store(&server).await);
         let (ada, mut met) = (sample::subject("ada"), 0);
-        let acts = [Act::Commit, Act::Delete, Act::Load, Act::Rotate, Act::Touch];
+        let acts = [
+            Act::Commit,
+            Act::Delete,
+            Act::Load,
+            Act::Prolong,
+            Act::Rotate,
+            Act::Touch,
+        ];
         for (act, after) in acts
             .iter()
             .flat_map(|act| (0..4).map(move |after| (*act, after)))
